@@ -1,0 +1,58 @@
+# The one place that knows how the project is set up; CI calls these targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+# the tiny models run faster on one thread, and the same bytes come out on every run
+export OMP_NUM_THREADS ?= 1
+export MALLOC_MMAP_MAX_ ?= 0
+export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
+export HF_HUB_OFFLINE ?= 1
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: setup repro results test test-fast check format record clean
+
+repro: setup
+	dvc repro
+	@$(MAKE) --no-print-directory results
+
+results: setup
+	@feedback-lens results
+
+test: setup
+	pytest
+
+test-fast: setup
+	pytest -m "not pipeline and not training"
+
+check: setup
+	ruff format --check .
+	ruff check .
+	mypy
+
+format: setup
+	ruff format .
+	ruff check --fix .
+
+# Ask the endpoint (OPENAI_API_KEY, OPENAI_BASE_URL) for the replies that data/recorded lacks, and
+# pack exactly those that the pipeline asks for now. Killed in the middle, it goes on from there.
+record: export FEEDBACK_LENS_STORE := $(CURDIR)/.feedback-lens/recording.sqlite
+record: setup
+	dvc repro --force --single-item label
+	dvc repro split
+	dvc repro --force --single-item regenerate
+	feedback-lens store pack data/recorded
+	rm -f $(FEEDBACK_LENS_STORE)*
+	dvc repro
+
+setup: $(VENV)/.complete
+
+$(VENV)/.complete: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

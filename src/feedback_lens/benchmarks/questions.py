@@ -1,0 +1,107 @@
+"""Benchmark questions in MT-Bench's and WildBench's schemas, in one form.
+
+Source: FastChat's `llm_judge` data files; the WildBench data set card.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from feedback_lens.errors import InputError
+
+# Source: FastChat llm_judge/common.py
+TEMPERATURES = {
+    "writing": 0.7,
+    "roleplay": 0.7,
+    "extraction": 0.0,
+    "math": 0.0,
+    "coding": 0.0,
+    "reasoning": 0.0,
+    "stem": 0.1,
+    "humanities": 0.1,
+}
+REFERENCED = ("math", "reasoning", "coding")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: `turns` are asked one after the other, after `history`.
+
+    `references` holds one reference answer a turn, or is empty; `checklist` is WildBench's.
+    """
+
+    question_id: str
+    category: str
+    turns: tuple[str, ...]
+    history: tuple[Mapping[str, str], ...]
+    references: tuple[str, ...]
+    checklist: tuple[str, ...]
+    temperature: float
+
+
+def read_questions(folder: Path) -> list[Question]:
+    """The questions of a benchmark's folder: `question.jsonl` (MT-Bench) or `tasks.jsonl` (WildBench).
+
+    Raises:
+        InputError: the folder holds neither, or a line lacks a field; the message names it.
+    """
+    if (folder / "question.jsonl").is_file():
+        return _read_mt_bench(folder)
+    if (folder / "tasks.jsonl").is_file():
+        return [_read_task(row) for row in _read_lines(folder / "tasks.jsonl", _TASK_FIELDS)]
+    raise InputError(f"{folder}: holds neither question.jsonl (MT-Bench) nor tasks.jsonl (WildBench)")
+
+
+_QUESTION_FIELDS = ("question_id", "category", "turns")
+_TASK_FIELDS = ("session_id", "conversation_input", "checklist", "primary_tag")
+
+
+def _read_mt_bench(folder: Path) -> list[Question]:
+    references = {
+        row["question_id"]: tuple(row["choices"][0]["turns"])
+        for row in _read_lines(folder / "reference.jsonl", ("question_id", "choices"))
+    }
+    return [
+        Question(
+            question_id=str(row["question_id"]),
+            category=row["category"],
+            turns=tuple(row["turns"]),
+            history=(),
+            references=references.get(row["question_id"], ()),
+            checklist=(),
+            temperature=TEMPERATURES.get(row["category"], 0.7),
+        )
+        for row in _read_lines(folder / "question.jsonl", _QUESTION_FIELDS)
+    ]
+
+
+def _read_task(row: Mapping[str, Any]) -> Question:
+    messages = [{"role": m["role"], "content": m["content"]} for m in row["conversation_input"]]
+    return Question(
+        question_id=str(row["session_id"]),
+        category=row["primary_tag"],
+        turns=(messages[-1]["content"],),
+        history=tuple(messages[:-1]),
+        references=tuple((row.get("references") or {}).values())[:1],
+        checklist=tuple(row["checklist"]),
+        temperature=0.0,
+    )
+
+
+def _read_lines(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
+    rows = []
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                row = json.loads(line)
+                missing = [field for field in fields if field not in row]
+                if missing:
+                    raise InputError(f"{path}:{number}: the field {missing[0]!r} is missing")
+                rows.append(row)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise InputError(f"{path}:{len(rows) + 1}: not JSON ({error})") from None
+    return rows

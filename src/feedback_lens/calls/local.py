@@ -1,0 +1,137 @@
+"""A transformers model in process, under a name of its content."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from feedback_lens.calls.models import (
+    batch_by_length,
+    choose_device,
+    configure_libraries,
+    context_of,
+    hash_model,
+    load_tokenizer,
+    read_batch_size,
+)
+from feedback_lens.calls.request import Request, Response
+from feedback_lens.calls.store import now
+from feedback_lens.errors import InputError
+
+
+def name_local_model(folder: Path) -> str:
+    """`local:<folder's name>@<16 hex digits of its content>`: other weights have another name.
+
+    Raises:
+        InputError: the folder holds no model.
+    """
+    return f"local:{folder.name}@{hash_model(folder)[:16]}"
+
+
+def ask_local_model(
+    requests: Sequence[Request], folder: Path, purpose: str
+) -> Iterator[tuple[Request, Response]]:
+    """Answer requests by the model in a folder and yield the answers batch by batch.
+
+    float32 on a CPU, bfloat16 on a GPU; batches of FEEDBACK_LENS_BATCH requests of like length.
+    A reply depends on its request alone, not on its batch. A prompt that leaves no room for the
+    reply in the model's context loses its beginning; without `max_tokens` a reply may fill the
+    context. A response format is not enforced.
+
+    Raises:
+        InputError: no model, no chat template, or `max_tokens` fills the whole context.
+    """
+    model, tokenizer = _load(folder)
+    served_model, context = name_local_model(folder), context_of(model.config)
+    prompts = [_encode(request, tokenizer, context, folder) for request in requests]
+    with tqdm(total=len(requests), desc=purpose, unit="reply") as progress:
+        for batch in batch_by_length([len(prompt) for prompt in prompts], read_batch_size()):
+            members = [requests[index] for index in batch]
+            inputs = [prompts[index] for index in batch]
+            replies = _generate(members, inputs, model, tokenizer, context)
+            for request, prompt, reply in zip(members, inputs, replies, strict=True):
+                yield request, _respond(prompt, reply, model, tokenizer, served_model)
+            progress.update(len(batch))
+
+
+def _load(folder: Path) -> tuple[Any, Any]:
+    configure_libraries()
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    tokenizer = load_tokenizer(folder)
+    device = choose_device()
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval()
+    # the request alone says how to sample
+    model.generation_config.update(do_sample=False, temperature=None, top_p=None, top_k=None)
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    if model.generation_config.eos_token_id is None:
+        model.generation_config.eos_token_id = tokenizer.eos_token_id
+    return model, tokenizer
+
+
+def _encode(request: Request, tokenizer: Any, context: int, folder: Path) -> list[int]:
+    messages = [dict(message) for message in request.messages]
+    tokens: list[int] = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, return_dict=True
+    )["input_ids"]
+    limit = request.sampling.max_tokens or 1
+    if limit >= context:
+        raise InputError(
+            f"{folder}: max_tokens {limit} leaves no room for a prompt in the model's context of "
+            f"{context} tokens; lower max_tokens"
+        )
+    return tokens[-(context - limit) :]
+
+
+def _generate(
+    requests: Sequence[Request],
+    prompts: Sequence[list[int]],
+    model: Any,
+    tokenizer: Any,
+    context: int,
+) -> list[list[int]]:
+    import torch
+
+    from feedback_lens.calls.decoding import GumbelSampler
+
+    limits = [
+        request.sampling.max_tokens or context - len(prompt)
+        for request, prompt in zip(requests, prompts, strict=True)
+    ]
+    inputs = tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt")
+    with torch.inference_mode():
+        outputs = model.generate(
+            **inputs.to(model.device),
+            max_new_tokens=max(limits),
+            logits_processor=[GumbelSampler(requests)],
+        )
+    replies = outputs[:, inputs["input_ids"].shape[1] :].tolist()
+    return [_cut(reply[:limit], model) for reply, limit in zip(replies, limits, strict=True)]
+
+
+def _cut(reply: list[int], model: Any) -> list[int]:
+    """The reply up to and with its end token, where it has one."""
+    ends = _end_tokens(model)
+    last = next((index for index, token in enumerate(reply) if token in ends), len(reply))
+    return reply[: last + 1]
+
+
+def _end_tokens(model: Any) -> set[int]:
+    ends = model.generation_config.eos_token_id
+    return set(ends) if isinstance(ends, list) else {ends}
+
+
+def _respond(
+    prompt: list[int], reply: list[int], model: Any, tokenizer: Any, served_model: str
+) -> Response:
+    return Response(
+        outcome="answered" if reply[-1] in _end_tokens(model) else "cut_off",
+        text=tokenizer.decode(reply, skip_special_tokens=True),
+        served_model=served_model,
+        prompt_tokens=len(prompt),
+        completion_tokens=len(reply),
+        answered_at=now(),
+    )

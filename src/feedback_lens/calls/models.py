@@ -1,0 +1,105 @@
+"""Folders of transformers models: their name, loading, and batches of rows of like length."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from feedback_lens.errors import InputError
+
+# what decides a model's output; cards, training state and the like do not
+_DECISIVE = (
+    "config.json",
+    "generation_config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "chat_template*",
+)
+
+
+def configure_libraries() -> None:
+    """Keep transformers and TRL off the network and quiet; to be called before they are imported.
+
+    What the environment says already stays.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    # the bar over a model's weights, gone before it can be read
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def hash_model(folder: Path) -> str:
+    """SHA-256 over the names and bytes of the files that decide the model's output, 64 digits.
+
+    Raises:
+        InputError: the folder holds no model.
+    """
+    files = {path for pattern in _DECISIVE for path in folder.glob(pattern) if path.is_file()}
+    if folder / "config.json" not in files:
+        raise InputError(f"{folder}: no model (config.json is missing); `dvc repro` makes it")
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.name} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The model's tokenizer, with a pad token (the end-of-sequence token where it names none).
+
+    Raises:
+        InputError: the tokenizer has no chat template.
+    """
+    configure_libraries()
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.chat_template is None:
+        raise InputError(
+            f"{folder}: the tokenizer has no chat template; put its chat_template.jinja there"
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def choose_device() -> str:
+    """`cuda` where there is one, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def context_of(config: Any) -> int:
+    """The most tokens that the model of this configuration can see at once."""
+    return int(config.get_text_config().max_position_embeddings)
+
+
+def read_batch_size() -> int:
+    """Rows a batch, from FEEDBACK_LENS_BATCH (16 where it is not set).
+
+    Raises:
+        InputError: it is not a positive whole number.
+    """
+    value = os.environ.get("FEEDBACK_LENS_BATCH", "16")
+    if not value.isdecimal() or int(value) < 1:
+        raise InputError(f"FEEDBACK_LENS_BATCH={value!r}: set it to a whole number of 1 or more")
+    return int(value)
+
+
+def batch_by_length(lengths: Sequence[int], size: int) -> list[list[int]]:
+    """Indices of all rows in batches of at most `size` with like lengths, the longest first.
+
+    The longest go first so that a batch too large for the memory fails at once, not at the end.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
+    return [order[start : start + size] for start in range(0, len(order), size)]

@@ -1,0 +1,73 @@
+"""The prompted detector `ours`: the whole conversation in, one label for every user turn after the first.
+
+Source: paper section 3.3 and appendix C.2, the prompt in our own words.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from feedback_lens.calls.request import Request, Response, Sampling, ask_user
+from feedback_lens.feedback.labels import FINE
+from feedback_lens.logs.conversation import Conversation
+from feedback_lens.prompts import fence, render
+
+_FENCED = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
+
+
+def request_labels(
+    conversation: Conversation, template: str, model: str, sampling: Sampling
+) -> Request:
+    """The request that asks for the labels of one conversation."""
+    replies = [*conversation.replies, None]  # the last turn may have no reply
+    turns = [
+        {"turn": number, "user": user, "assistant": replies[number - 1]}
+        for number, user in enumerate(conversation.user_turns, start=1)
+    ]
+    prompt = render(template, {"conversation": fence(turns)})
+    return ask_user(model, prompt, sampling)
+
+
+def read_labels(response: Response, conversation: Conversation) -> list[dict[str, Any]]:
+    """Rows of the labels table (schema `LABELS`) from one response.
+
+    A turn that the reply does not label exactly once with a known label is `unreadable`, with a
+    null label; the reply must be the JSON object alone, so that no quoted text passes for a verdict.
+    """
+    verdicts = parse_verdicts(response.text or "") if response.outcome == "answered" else {}
+    rows = []
+    for turn in range(2, len(conversation.user_turns) + 1):
+        found = verdicts.get(turn, [])
+        label = found[0] if len(found) == 1 and found[0] in FINE else None
+        outcome = "unreadable" if response.outcome == "answered" and not label else response.outcome
+        rows.append(_row(conversation.conversation_id, turn, label, outcome))
+    return rows
+
+
+def parse_verdicts(text: str) -> dict[int, list[str]]:
+    """Labels by turn as the reply gives them; empty where it is not the JSON object asked for."""
+    text = text.strip()
+    fenced = _FENCED.match(text)
+    try:
+        content = json.loads(fenced[1] if fenced else text)
+    except (ValueError, RecursionError):
+        return {}
+    entries = content.get("labels") if isinstance(content, dict) else None
+    verdicts: dict[int, list[str]] = {}
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and type(entry.get("turn")) is int:
+            verdicts.setdefault(entry["turn"], []).append(str(entry.get("label")))
+    return verdicts
+
+
+def _row(conversation_id: str, turn: int, label: str | None, outcome: str) -> dict[str, Any]:
+    return {
+        "conversation_id": conversation_id,
+        "turn": turn,
+        "label": label,
+        "confidence": None,
+        "outcome": outcome,
+    }
+
+

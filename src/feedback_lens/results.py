@@ -1,0 +1,56 @@
+"""The short table of results that `make repro` ends with, from the committed metrics."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from feedback_lens.tables import read_json
+
+Line = tuple[str, str]
+
+
+def list_results(metrics: Path) -> list[Line]:
+    """What each metrics file found, as (name, value) lines; a file that is missing has none."""
+    return [
+        *_detectors(metrics),
+        *_win_rates(metrics),
+        *_scores(metrics),
+    ]
+
+
+def _detectors(metrics: Path) -> Iterator[Line]:
+    for path in sorted((metrics / "evaluate_detector").glob("*.json")):
+        for name, detector in read_json(path)["detectors"].items():
+            three_way = detector["three_way"]["accuracy"]
+            macro_f1 = detector["fine"]["macro"]["f1"]
+            yield (
+                f"detector {name} on {path.stem}",
+                f"three-way accuracy {_number(three_way)}, fine macro-F1 {_number(macro_f1)}",
+            )
+
+
+def _win_rates(metrics: Path) -> Iterator[Line]:
+    for path in sorted((metrics / "compare_replies").glob("*.json")):
+        for name, settings in read_json(path)["neg"].items():
+            shares = [_number(settings[s]["win_rate"]) for s in settings]
+            yield f"win rate {name}, {path.stem}", f"{shares[0]} with feedback, {shares[1]} without"
+
+
+def _scores(metrics: Path) -> Iterator[Line]:
+    path = metrics / "summary.json"
+    for benchmark, judges in (read_json(path) if path.is_file() else {}).items():
+        for judge, bases in judges.items():
+            for base, corpora in bases.items():
+                yield from _score_lines(f"{benchmark} ({judge} judge), {base}", corpora)
+
+
+def _score_lines(name: str, corpora: dict[str, Any]) -> Iterator[Line]:
+    yield f"{name}, untrained", _number(corpora["base"]["mean"])
+    for corpus, recipes in corpora.items():
+        if corpus != "base":
+            for recipe, score in recipes.items():
+                yield f"{name}, {corpus} {recipe}", f"{_number(score['mean'])} ± {_number(score['spread'])}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

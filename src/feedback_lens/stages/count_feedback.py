@@ -1,0 +1,23 @@
+from pathlib import Path
+
+import click
+
+from feedback_lens.analysis.counts import DISTRIBUTION_POINTS, count_feedback, distribute_labels
+from feedback_lens.analysis.plots import write_points
+from feedback_lens.options import path_option
+from feedback_lens.tables import read_frame, write_json
+
+
+@click.command()
+@path_option("--labels")
+@path_option("--metrics")
+@path_option("--plot")
+def main(labels: Path, metrics: Path, plot: Path) -> None:
+    """Count feedback by turn and by label."""
+    frame = read_frame(labels, ["conversation_id", "turn", "label"])
+    write_json(count_feedback(frame), metrics)
+    write_points(distribute_labels(frame), plot, DISTRIBUTION_POINTS)
+
+
+if __name__ == "__main__":
+    main()

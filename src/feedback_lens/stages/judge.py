@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import click
+
+from feedback_lens.benchmarks.cells import list_cells, read_answers
+from feedback_lens.benchmarks.judging import JUDGMENTS, judge_answers
+from feedback_lens.benchmarks.questions import read_questions
+from feedback_lens.calls.request import Sampling
+from feedback_lens.options import list_option, option, path_option
+from feedback_lens.tables import write_rows
+
+
+@click.command()
+@path_option("--answers")
+@list_option("--bases")
+@list_option("--corpora")
+@list_option("--recipes")
+@list_option("--seeds", type=int)
+@path_option("--questions")
+@option("--judge")
+@path_option("--prompt")
+@path_option("--assistant")
+@path_option("--judgments")
+@option("--model")
+@option("--temperature", type=click.FloatRange(0, 2))
+@option("--max_tokens", type=click.IntRange(1))
+def main(
+    answers: Path,
+    bases: tuple[str, ...],
+    corpora: tuple[str, ...],
+    recipes: tuple[str, ...],
+    seeds: tuple[int, ...],
+    questions: Path,
+    judge: str,
+    prompt: Path,
+    assistant: Path,
+    judgments: Path,
+    model: str,
+    temperature: float,
+    max_tokens: int,
+) -> None:
+    """Judge every model's answers to one benchmark."""
+    cells = list_cells(bases, corpora, recipes, seeds)
+    rows = judge_answers(
+        answers=list(read_answers(answers, cells, questions.name)),
+        questions=read_questions(questions),
+        judge=judge,
+        template=prompt,
+        model=model,
+        source=assistant,
+        sampling=Sampling(temperature=temperature, max_tokens=max_tokens),
+    )
+    write_rows(rows, judgments, JUDGMENTS)
+
+
+if __name__ == "__main__":
+    main()

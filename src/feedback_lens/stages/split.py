@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import click
+
+from feedback_lens.logs.conversation import read_conversations
+from feedback_lens.options import option, path_option
+from feedback_lens.tables import read_rows, write_json, write_rows
+from feedback_lens.training.splits import SPLITS, count_splits, split_by_feedback
+
+
+@click.command()
+@path_option("--conversations")
+@path_option("--labels")
+@path_option("--splits")
+@path_option("--metrics")
+@option("--negative", type=click.IntRange(0))
+@option("--positive", type=click.IntRange(0))
+@option("--random", "rand", type=click.IntRange(0))
+@option("--salt")
+def main(
+    conversations: Path,
+    labels: Path,
+    splits: Path,
+    metrics: Path,
+    negative: int,
+    positive: int,
+    rand: int,
+    salt: str,
+) -> None:
+    """Draw D_neg, D_pos and D_rand, one sub-conversation a conversation."""
+    rows = split_by_feedback(
+        read_conversations(conversations),
+        {(row["conversation_id"], row["turn"]): row["label"] for row in read_rows(labels)},
+        sizes={"neg": negative, "pos": positive, "rand": rand},
+        salt=salt,
+    )
+    write_rows(rows, splits, SPLITS)
+    write_json(count_splits(rows), metrics)
+
+
+if __name__ == "__main__":
+    main()

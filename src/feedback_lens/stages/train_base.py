@@ -1,0 +1,35 @@
+from pathlib import Path
+from typing import Any
+
+import click
+
+from feedback_lens.logs.conversation import read_conversations
+from feedback_lens.options import list_option, option, path_option
+from feedback_lens.training.tiny import BaseSettings, train_base
+
+
+@click.command()
+@list_option("--conversations", type=Path)
+@option("--base")
+@path_option("--model")
+@option("--vocabulary", type=click.IntRange(261))  # 256 bytes, 4 special tokens and a merge
+@option("--width", type=click.IntRange(2))
+@option("--layers", type=click.IntRange(1))
+@option("--heads", type=click.IntRange(1))
+@option("--context", type=click.IntRange(2))
+@option("--steps", type=click.IntRange(1))
+@option("--batch", type=click.IntRange(1))
+@option("--learning_rate", type=click.FloatRange(0, min_open=True))
+@option("--seed", type=int)
+def main(conversations: tuple[Path, ...], base: str, model: Path, **settings: Any) -> None:
+    """Train the sample's tiny base model on the text of the conversations."""
+    train_base(
+        conversations=[row for path in conversations for row in read_conversations(path)],
+        name=base,
+        settings=BaseSettings(**settings),
+        folder=model,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Tables and metrics on disk: Parquet and JSON, written whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feedback_lens.errors import InputError
+
+BATCH_ROWS = 4096
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that takes the place of `path` when the block ends without an error.
+
+    A rename never edits bytes in place, so a file that DVC linked into its cache stays whole.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, schema: pa.Schema) -> None:
+    """Stream rows into a Parquet file with exactly the columns and types of `schema`.
+
+    Memory holds one batch; the bytes are the same from run to run for the same rows.
+    """
+    remaining = iter(rows)
+    with replaced(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
+        while batch := list(islice(remaining, BATCH_ROWS)):
+            file.write_table(pa.Table.from_pylist(batch, schema=schema))
+
+
+def read_rows(path: Path, columns: list[str] | None = None) -> list[dict[str, Any]]:
+    """Read a Parquet table as a list of dicts, one a row.
+
+    Raises:
+        InputError: the file is missing or is not Parquet.
+    """
+    return _read(path, columns).to_pylist()
+
+
+def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet table as a data frame.
+
+    Raises:
+        InputError: the file is missing or is not Parquet.
+    """
+    return _read(path, columns).to_pandas()
+
+
+def _read(path: Path, columns: list[str] | None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such table; `dvc repro` makes it, `dvc pull` fetches it") from None
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path}: not a readable Parquet table ({error}); make it again") from None
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write metrics as indented JSON with a final newline; floats rounded to 6 decimals."""
+    with replaced(path) as temporary:
+        text = json.dumps(_rounded(content), indent=2, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one JSON object.
+
+    Raises:
+        InputError: the file is missing or is not a JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; `dvc repro` makes it, `dvc pull` fetches it") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a JSON object is wanted, found {type(content).__name__}")
+    return content
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, Mapping):
+        return {str(key): _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value

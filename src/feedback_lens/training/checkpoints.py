@@ -1,0 +1,91 @@
+"""Folders of trained models: written whole or not at all, and resumed from when a run was killed."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from feedback_lens.tables import write_json
+
+CARD = "card.json"
+_LIBRARIES = ("accelerate", "tokenizers", "torch", "transformers", "trl")
+
+
+@contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder that takes the place of `folder` when the block ends without an error.
+
+    A folder that a killed run left half written is emptied first.
+    """
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    yield temporary
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.replace(folder)
+
+
+def write_model(model: Any, tokenizer: Any, card: Mapping[str, Any], folder: Path) -> None:
+    """Write a transformers model, its tokenizer and its card as one whole folder."""
+    with replaced_folder(folder) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        write_json(card, temporary / CARD)
+
+
+def name_versions() -> dict[str, str]:
+    """The libraries that decide the weights, with their versions."""
+    return {library: version(library) for library in _LIBRARIES}
+
+
+def choose_run_folder(identity: Mapping[str, Any]) -> Path:
+    """The folder of working checkpoints of the run that `identity` (as JSON) tells apart.
+
+    It lies beside the response store, outside DVC's outs (which DVC deletes before a run), in the
+    main checkout, which DVC_ROOT names in repro, exp run, --temp and --queue alike.
+    """
+    content = json.dumps({**identity, "versions": name_versions()}, sort_keys=True)
+    name = hashlib.sha256(content.encode()).hexdigest()[:16]
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".feedback-lens" / "runs" / name
+
+
+def find_whole_checkpoint(run: Path) -> Path | None:
+    """The newest checkpoint of a run that was written to its end, or null.
+
+    transformers writes trainer_state.json last, so a checkpoint in which it names the folder's
+    own step is whole; the others are passed over.
+    """
+    found = [path for path in run.glob("checkpoint-*") if _is_whole(path)]
+    return max(found, key=_step, default=None)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        return bool(state["global_step"] == _step(checkpoint))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("checkpoint-"))
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_held_out(key: str, share: float) -> bool:
+    """Whether a hash of `key` falls into the first `share` (0 to 1) of the hashes.
+
+    Rows of one conversation share a key, so that they are never on both sides.
+    """
+    digest = hashlib.sha256(key.encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64

@@ -1,0 +1,160 @@
+"""Scores of replies by a reward model, with and without the user's feedback in view.
+
+Source: paper section 6: RM({u_i, a}) and RM({u_i, u_(i+1), a}).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from feedback_lens.calls.models import batch_by_length, choose_device, load_tokenizer
+from feedback_lens.errors import InputError
+
+Chat = list[dict[str, str]]
+
+SCORED_SPLITS = ("neg", "rand")
+SCORES = pa.schema(
+    [
+        ("split", pa.string()),
+        ("conversation_id", pa.string()),
+        ("turn", pa.int32()),
+        ("candidate", pa.string()),
+        ("with_feedback", pa.bool_()),
+        ("score", pa.float64()),
+    ]
+)
+
+
+def score_replies(
+    rows: Iterable[Mapping[str, Any]],
+    replies: Mapping[str, Iterable[Mapping[str, Any]]],
+    reward_model: Path,
+    batch_size: int,
+    max_length: int,
+) -> list[dict[str, Any]]:
+    """Score all candidate replies of the `neg` and `rand` sub-conversations.
+
+    Args:
+        rows: rows of `SPLITS`.
+        replies: rows of `REPLIES` for each regeneration (`neg_scratch`, ...).
+        reward_model: the folder of a sequence classification model with one label.
+        batch_size: chats scored at once; it does not change a score.
+        max_length: tokens; a longer chat loses its beginning.
+
+    Returns:
+        Rows of `SCORES`, key `(split, conversation_id, turn, candidate, with_feedback)`, in the
+        order of `rows`. Candidates: `weak` (m_i), `weak_next` (m_(i+1)), and `scratch` and
+        `semantic` where the regeneration was answered.
+    """
+    regenerated = _index_replies(replies)
+    chosen = [row for row in rows if row["split"] in SCORED_SPLITS]
+    keyed = [pair for row in chosen for pair in _list_chats(row, regenerated)]
+    scores = score_pairs(reward_model, [chat for _, chat in keyed], batch_size, max_length)
+    return [{**key, "score": score} for (key, _), score in zip(keyed, scores, strict=True)]
+
+
+def score_pairs(
+    folder: Path, chats: Sequence[Chat], batch_size: int, max_length: int
+) -> list[float]:
+    """The raw logit of a reward model for each chat (user's message and reply), in their order.
+
+    float32 on a CPU, bfloat16 on a GPU; batches of like length. A chat over `max_length` tokens
+    loses its beginning, so that the reply and its end stay in view.
+
+    Raises:
+        InputError: the folder holds no reward model with one score and a chat template.
+    """
+    import torch
+
+    tokenizer = load_tokenizer(folder)
+    encoded = [encode_chat(chat, tokenizer, max_length) for chat in chats]
+    model = _load(folder)
+    pad = choose_padding(encoded, model.config.get_text_config().vocab_size)
+    model.config.get_text_config().pad_token_id = pad
+    scores = [0.0] * len(encoded)
+    with torch.inference_mode(), tqdm(total=len(chats), desc="score", unit="reply") as progress:
+        for batch in batch_by_length([len(tokens) for tokens in encoded], batch_size):
+            inputs = pad_right([encoded[index] for index in batch], pad)
+            logits = model(**{name: part.to(model.device) for name, part in inputs.items()}).logits
+            for index, score in zip(batch, logits[:, 0].tolist(), strict=True):
+                scores[index] = score
+            progress.update(len(batch))
+    return scores
+
+
+def encode_chat(chat: Chat, tokenizer: Any, max_length: int) -> list[int]:
+    """The chat's last `max_length` tokens under the model's chat template."""
+    tokens: list[int] = tokenizer.apply_chat_template(chat, return_dict=True)["input_ids"]
+    return tokens[-max_length:]
+
+
+def choose_padding(rows: Sequence[Sequence[int]], vocabulary: int) -> int:
+    """A token that stands in no row.
+
+    The model reads its score at the last token that is not padding; where padding and end token
+    are the same (as in many reward models) it would read one too early.
+    """
+    used = {token for row in rows for token in row}
+    return next(token for token in range(vocabulary) if token not in used)
+
+
+def pad_right(rows: Sequence[list[int]], pad: int) -> dict[str, Any]:
+    """`input_ids` and `attention_mask`, both `(batch, longest row)`."""
+    import torch
+
+    width = max(len(row) for row in rows)
+    return {
+        "input_ids": torch.tensor([row + [pad] * (width - len(row)) for row in rows]),
+        "attention_mask": torch.tensor([[1] * len(r) + [0] * (width - len(r)) for r in rows]),
+    }
+
+
+def _load(folder: Path) -> Any:
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    device = choose_device()
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, dtype=torch.bfloat16 if device == "cuda" else torch.float32
+    )
+    if model.config.num_labels != 1:
+        raise InputError(
+            f"{folder}: a reward model has one score, this one has {model.config.num_labels}; "
+            "set run.reward_model in params.yaml"
+        )
+    return model.to(device).eval()
+
+
+def _index_replies(
+    replies: Mapping[str, Iterable[Mapping[str, Any]]],
+) -> dict[tuple[str, str, int], dict[str, str]]:
+    found: dict[tuple[str, str, int], dict[str, str]] = {}
+    for name, rows in replies.items():
+        split, _, method = name.partition("_")
+        for row in rows:
+            if row["outcome"] == "answered":
+                key = (split, row["conversation_id"], row["turn"])
+                found.setdefault(key, {})[method] = row["reply"]
+    return found
+
+
+def _list_chats(
+    row: Mapping[str, Any], regenerated: Mapping[tuple[str, str, int], Mapping[str, str]]
+) -> Iterator[tuple[dict[str, Any], Chat]]:
+    key = (row["split"], row["conversation_id"], row["turn"])
+    candidates = {"weak": row["reply"], "weak_next": row["next_reply"], **regenerated.get(key, {})}
+    for candidate, reply in candidates.items():
+        for with_feedback in (False, True):
+            asked = f"{row['prompt']}\n\n{row['feedback']}" if with_feedback else row["prompt"]
+            yield (
+                dict(zip(SCORES.names, (*key, candidate, with_feedback), strict=False)),
+                as_chat(asked, reply),
+            )
+
+
+def as_chat(prompt: str, reply: str) -> Chat:
+    """A chat of one user's message and one reply."""
+    return [{"role": "user", "content": prompt}, {"role": "assistant", "content": reply}]

@@ -1,0 +1,205 @@
+"""The tiny base model of the sample: it stands in where no language model can be downloaded."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from feedback_lens.calls.models import configure_libraries
+from feedback_lens.errors import InputError
+from feedback_lens.logs.conversation import Conversation
+from feedback_lens.training.checkpoints import is_held_out, name_versions, write_model
+
+HELD_OUT_SHARE = 0.1
+SPECIAL = ("<|pad|>", "<|eos|>", "<|user|>", "<|assistant|>")
+# a reply starts behind a token that never merges with it, so a prompt is an exact token prefix of
+# prompt and reply; user text cannot spell a special token
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if not loop.first %}{{ '\\n' }}{% endif %}"
+    "{{ '<|assistant|>' if message['role'] == 'assistant' else '<|user|>' }}{{ '\\n' }}"
+    "{{ message['content'] | replace('<|', '< |') }}<|eos|>"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '\\n<|assistant|>\\n' }}{% endif %}"
+)
+
+
+@dataclass(frozen=True)
+class BaseSettings:
+    """Shape of the tiny model and of its training; `context`, `steps`, `batch` in tokens and rows."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    context: int
+    steps: int
+    batch: int
+    learning_rate: float
+    seed: int
+
+
+def train_base(
+    conversations: Sequence[Conversation], name: str, settings: BaseSettings, folder: Path
+) -> None:
+    """Train tokenizer and model on the text of conversations and write the model's folder.
+
+    The card tells the bits per character on a held-out tenth of the conversations, before and
+    after. Same settings, CPU and number of threads: same bytes.
+
+    Raises:
+        InputError: the conversations are too few to fill one row of `context` tokens.
+    """
+    configure_libraries()
+    train = [c for c in conversations if not is_held_out(c.conversation_id, HELD_OUT_SHARE)]
+    held_out = [c for c in conversations if is_held_out(c.conversation_id, HELD_OUT_SHARE)]
+    tokenizer = train_tokenizer([m.content for c in train for m in c.messages], settings)
+    texts, held_out_texts = _render(train, tokenizer), _render(held_out, tokenizer)
+    tokens, held_out_tokens = _encode(texts, tokenizer), _encode(held_out_texts, tokenizer)
+    if len(tokens) <= settings.context:
+        raise InputError(
+            f"{len(train)} conversations give {len(tokens)} tokens, fewer than the context of "
+            f"{settings.context}; give more conversations or lower context"
+        )
+    model = build_model(tokenizer, settings)
+    characters = sum(len(text) for text in held_out_texts)
+    before = _measure_bits(model, held_out_tokens, settings) / max(characters, 1)
+    _fit(model, tokens, settings)
+    after = _measure_bits(model, held_out_tokens, settings) / max(characters, 1)
+    card = {
+        "name": name,
+        "conversations": {"train": len(train), "held_out": len(held_out)},
+        "tokens": {"train": len(tokens), "held_out": len(held_out_tokens)},
+        "bits_per_character": {"before": before, "after": after},
+        "weights": model.num_parameters(),
+        "parameters": asdict(settings),
+        "versions": name_versions(),
+    }
+    write_model(model, tokenizer, card, folder)
+
+
+def train_tokenizer(texts: Sequence[str], settings: BaseSettings) -> Any:
+    """A byte-level BPE tokenizer with the chat template; a line break never merges with text."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex("\n"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=settings.vocabulary,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<|pad|>",
+        eos_token="<|eos|>",
+        additional_special_tokens=["<|user|>", "<|assistant|>"],
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=settings.context,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def build_model(tokenizer: Any, settings: BaseSettings) -> Any:
+    """An untrained Llama of the settings' shape with tied embeddings, drawn by the seed."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=settings.width,
+        intermediate_size=3 * settings.width,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        max_position_embeddings=settings.context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return LlamaForCausalLM(config)
+
+
+def _render(conversations: Sequence[Conversation], tokenizer: Any) -> list[str]:
+    chats = [[vars(message) for message in c.messages] for c in conversations]
+    return [tokenizer.apply_chat_template(chat, tokenize=False) + "\n" for chat in chats]
+
+
+def _encode(texts: Sequence[str], tokenizer: Any) -> list[int]:
+    encoded = tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+    return [token for tokens in encoded for token in tokens]
+
+
+def _fit(model: Any, tokens: Sequence[int], settings: BaseSettings) -> None:
+    import torch
+
+    stream = torch.tensor(tokens)
+    draw = torch.Generator().manual_seed(settings.seed)
+    optimizers = _make_optimizers(model, settings.learning_rate)
+    model.train()
+    with tqdm(_schedule(settings.steps), "train_base", settings.steps, unit="step") as progress:
+        for factor in progress:
+            starts = torch.randint(
+                len(stream) - settings.context, (settings.batch,), generator=draw
+            ).tolist()
+            rows = torch.stack([stream[start : start + settings.context] for start in starts])
+            loss = model(input_ids=rows, labels=rows).loss
+            loss.backward()
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = settings.learning_rate * factor
+                optimizer.step()
+                optimizer.zero_grad()
+            progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+    model.eval()
+
+
+def _schedule(steps: int) -> Iterator[float]:
+    """The share of the learning rate at each step: up over the first twentieth, then down to 0."""
+    warmup = max(steps // 20, 1)
+    return (min((step + 1) / warmup, 1 - step / steps) for step in range(steps))
+
+
+def _make_optimizers(model: Any, learning_rate: float) -> list[Any]:
+    """Muon for the hidden matrices and AdamW for embeddings and norms.
+
+    AdamW alone repeats single words at this size and number of steps.
+    """
+    import torch
+
+    embeddings = model.get_input_embeddings().weight
+    hidden = [p for p in model.parameters() if p.ndim == 2 and p is not embeddings]
+    others = [p for p in model.parameters() if p.ndim < 2 or p is embeddings]
+    return [
+        torch.optim.Muon(
+            hidden, lr=learning_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(others, lr=learning_rate, weight_decay=0.0, betas=(0.9, 0.95)),
+    ]
+
+
+def _measure_bits(model: Any, tokens: Sequence[int], settings: BaseSettings) -> float:
+    """Bits that the model needs for the tokens, read in rows of `context` tokens."""
+    import torch
+
+    nats = 0.0
+    with torch.inference_mode():
+        for start in range(0, len(tokens) - 1, settings.context):
+            row = torch.tensor([tokens[start : start + settings.context + 1]])
+            logits = model(input_ids=row[:, :-1]).logits[0]
+            nats += torch.nn.functional.cross_entropy(logits, row[0, 1:], reduction="sum").item()
+    return nats / math.log(2)

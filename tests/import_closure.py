@@ -1,0 +1,46 @@
+"""Which files of the package a module imports, directly or not: the code a DVC stage depends on.
+
+`python tests/import_closure.py label` prints the code deps of the stage `label`.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "src"
+
+
+def find_closure(module: str) -> set[str]:
+    """Paths (relative to the project) of the module and of all it imports inside the package.
+
+    Imports inside functions count; `__init__.py` files do not, as they hold no code (tested).
+    """
+    pending, found = [module], set()
+    while pending:
+        path = locate(pending.pop())
+        if path is None or path in found:
+            continue
+        found.add(path)
+        pending += imported_modules(path)
+    return {str(path.relative_to(SOURCE.parent)) for path in found if path.name != "__init__.py"}
+
+
+def locate(module: str) -> Path | None:
+    path = SOURCE.joinpath(*module.split("."))
+    candidates = (path.with_suffix(".py"), path / "__init__.py")
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def imported_modules(path: Path) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return [name for name in names if name.split(".")[0] == "feedback_lens"]
+
+
+if __name__ == "__main__":
+    print("\n".join(sorted(find_closure(f"feedback_lens.stages.{sys.argv[1]}"))))

@@ -1,0 +1,91 @@
+import pytest
+
+from feedback_lens.errors import InputError
+from feedback_lens.feedback.gold import read_gold, read_gold_sets, reduce_gold
+from feedback_lens.logs.conversation import CONVERSATIONS, Conversation, Message
+from feedback_lens.tables import write_rows
+
+HEADER = "conversation_id,turn,labels\n"
+
+
+def write(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "gold.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_labels_are_read_by_conversation_and_turn(tmp_path):
+    path = write(tmp_path, HEADER + "a,2,NEG_3|NEG_4\na,3,NEU\n")
+    assert read_gold(path) == {("a", 2): ("NEG_3", "NEG_4"), ("a", 3): ("NEU",)}
+
+
+def test_several_labels_reduce_by_the_paper_s_priority(tmp_path):
+    path = write(tmp_path, HEADER + "a,2,NEG_4|NEG_3\na,3,NEG_1|NEG_2\n")
+    assert reduce_gold(read_gold(path)) == {("a", 2): "NEG_3", ("a", 3): "NEG_2"}
+
+
+def test_files_of_spreadsheet_programs_are_read(tmp_path):
+    text = 'turn,labels,conversation_id,remark\r\n2,NEG_1 | NEG_2,a,"one, two"\r\n'
+    assert read_gold(write(tmp_path, text, "utf-8-sig")) == {("a", 2): ("NEG_1", "NEG_2")}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,2,NEG_9\n", "line 2: label 'NEG_9' is unknown; one of NEG_1, "),
+        ("a,2,NEU\na,3,\n", "line 3: label '' is unknown"),
+        ("a,two,NEU\n", "line 2: turn 'two'; the 1-based number"),
+        ("a,2.0,NEU\n", "line 2: turn '2.0'"),
+        ("a,1,NEU\n", "line 2: turn '1'"),
+        (",2,NEU\n", "line 2: no conversation_id"),
+        ("a\n", "line 2: turn None"),
+        ("a,2,NEU\na,2,NEU\n", "line 3: conversation 'a', turn 2 stands twice"),
+    ],
+)
+def test_a_wrong_row_is_named_with_its_line(tmp_path, rows, message):
+    path = write(tmp_path, HEADER + rows)
+    with pytest.raises(InputError) as caught:
+        read_gold(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+
+
+def test_a_missing_column_is_named(tmp_path):
+    path = write(tmp_path, "conversation_id,turn,label\na,2,NEU\n")
+    with pytest.raises(InputError, match=r"gold\.csv: line 1: no column labels; the first line is"):
+        read_gold(path)
+
+
+def test_an_empty_file_lacks_its_columns(tmp_path):
+    with pytest.raises(InputError, match="no column conversation_id, labels, turn"):
+        read_gold(write(tmp_path, ""))
+
+
+def test_files_that_are_no_csv_are_named(tmp_path):
+    with pytest.raises(InputError, match="save it as UTF-8"):
+        read_gold(write(tmp_path, HEADER + "ä,2,NEU\n", "latin-1"))
+    with pytest.raises(InputError, match=r"absent\.csv: no such gold set"):
+        read_gold(tmp_path / "absent.csv")
+
+
+def conversation(identifier):
+    messages = tuple(
+        Message(role, f"{role} {turn}") for turn in (1, 2) for role in ("user", "assistant")
+    )
+    return Conversation(identifier, "lmsys", None, None, None, None, None, None, messages)
+
+
+def test_gold_sets_come_with_their_conversations(tmp_path):
+    for corpus, names in {"lmsys": "ab", "wildchat": "cd"}.items():
+        rows = [conversation(name).as_row() for name in names]
+        write_rows(rows, tmp_path / f"{corpus}.parquet", CONVERSATIONS)
+    (tmp_path / "lmsys.csv").write_text(HEADER + "b,2,POS\n")
+    (tmp_path / "wildchat.csv").write_text(HEADER + "c,2,NEG_1|NEG_2\n")
+    (tmp_path / "wildchat_second.csv").write_text(HEADER + "d,2,POS\n")
+    conversations, labels = read_gold_sets(tmp_path, tmp_path)
+    assert [c.conversation_id for c in conversations] == ["b", "c"]
+    assert labels == {("b", 2): "POS", ("c", 2): "NEG_2"}
+
+
+def test_a_folder_without_gold_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no gold set; write one as"):
+        read_gold_sets(tmp_path, tmp_path)
