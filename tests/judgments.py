@@ -18,7 +18,7 @@ JUDGMENTS = pa.schema(
 )
 
 
-def judged(*scores, turn=None):
+def judged(*scores):
     """Judgments of questions 1, 2, ..., two turns each, categories writing and math in turn."""
     return [
         {

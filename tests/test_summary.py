@@ -106,6 +106,12 @@ def test_a_missing_or_partial_cell_is_an_error(tmp_path, model, rows, message):
         read_judgments(tmp_path, CELLS)
 
 
+def test_a_table_without_any_of_the_cells_is_an_error(tmp_path):
+    write_judgments(tmp_path, {Model("other", None, "base", None): judged(4, 6)})
+    with pytest.raises(InputError, match=r"'tiny' \(untrained\) has 0 judgments where some are"):
+        read_judgments(tmp_path, CELLS)
+
+
 def run_stage(folder, *seeds):
     axes = {"bases": "tiny", "corpora": "lmsys", "recipes": "kto", "benchmarks": "mt_bench"}
     axes |= {"judges": "reference", "judgments": folder, "metrics": folder / "m.json"}

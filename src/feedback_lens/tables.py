@@ -49,7 +49,8 @@ def read_rows(path: Path, columns: list[str] | None = None) -> list[dict[str, An
     Raises:
         InputError: the file is missing or is not Parquet.
     """
-    return _read(path, columns).to_pylist()
+    rows: list[dict[str, Any]] = _read(path, columns).to_pylist()
+    return rows
 
 
 def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -58,7 +59,8 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     Raises:
         InputError: the file is missing or is not Parquet.
     """
-    return _read(path, columns).to_pandas()
+    frame: pd.DataFrame = _read(path, columns).to_pandas()
+    return frame
 
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
@@ -71,7 +73,7 @@ def _read(path: Path, columns: list[str] | None) -> pa.Table:
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:
-    """Write metrics as indented JSON with a final newline; floats rounded to 6 decimals."""
+    """Write metrics as indented JSON with a final newline; floats to 6 significant digits."""
     with replaced(path) as temporary:
         text = json.dumps(_rounded(content), indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -96,7 +98,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, 6)
+        return float(f"{value:.6g}")
     if isinstance(value, Mapping):
         return {str(key): _rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

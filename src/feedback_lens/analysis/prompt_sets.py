@@ -1,28 +1,30 @@
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+"""Prompts to rate, one row each: `prompt_set, prompt_id, text`."""
 
-from feedback_lens.benchmarks.questions import read_questions
-from feedback_lens.tables import read_rows
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-
-def read_prompt_sets(splits: Sequence[Path], benchmarks: Sequence[Path]) -> list[dict[str, str]]:
-    """Prompts to rate, one row each: `prompt_set, prompt_id, text`.
-
-    The prompts u_i of a splits table form the sets `neg`, `pos` and `rand`; the turns of a
-    benchmark's questions, joined, the set of the folder's name.
-    """
-    sets = (*map(_read_splits, splits), *map(_read_benchmark, benchmarks))
-    return [prompt for prompts in sets for prompt in prompts]
+from feedback_lens.benchmarks.questions import Question
 
 
-def _read_splits(path: Path) -> Iterator[dict[str, str]]:
-    for row in read_rows(path, ["split", "conversation_id", "turn", "prompt"]):
-        prompt_id = f"{row['conversation_id']}:{row['turn']}"
-        yield {"prompt_set": row["split"], "prompt_id": prompt_id, "text": row["prompt"]}
+def list_split_prompts(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The prompts u_i of sub-conversations (rows of `SPLITS`): the sets `neg`, `pos`, `rand`."""
+    return [
+        {
+            "prompt_set": row["split"],
+            "prompt_id": f"{row['conversation_id']}:{row['turn']}",
+            "text": row["prompt"],
+        }
+        for row in rows
+    ]
 
 
-def _read_benchmark(folder: Path) -> Iterator[dict[str, str]]:
-    for question in read_questions(folder):
-        messages = [message["content"] for message in question.history]
-        text = "\n\n".join([*messages, *question.turns])
-        yield {"prompt_set": folder.name, "prompt_id": question.question_id, "text": text}
+def list_benchmark_prompts(benchmark: str, questions: Iterable[Question]) -> list[dict[str, str]]:
+    """A benchmark's questions, with their history and all turns joined by blank lines."""
+    return [
+        {
+            "prompt_set": benchmark,
+            "prompt_id": question.question_id,
+            "text": "\n\n".join([*(m["content"] for m in question.history), *question.turns]),
+        }
+        for question in questions
+    ]

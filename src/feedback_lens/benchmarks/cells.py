@@ -1,7 +1,7 @@
 """The judged models: which cells are wanted, and their rows of the judgments tables."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -22,6 +22,13 @@ class Model(NamedTuple):
     recipe: str
     seed: int | None
 
+    @property
+    def folder(self) -> Path:
+        """Its folder among answers: the axes in matrix order."""
+        if self.recipe == UNTRAINED:
+            return Path(self.base) / UNTRAINED
+        return Path(self.base) / str(self.corpus) / self.recipe / str(self.seed)
+
 
 Rows = list[dict[str, Any]]
 Judgments = Mapping[tuple[str, str], Mapping[Model, Rows]]  # (benchmark, judge) -> model -> rows
@@ -38,12 +45,30 @@ class Cells:
     recipes: tuple[str, ...]
     seeds: tuple[int, ...]
 
-    def models(self) -> Iterator[Model]:
+    def models(self) -> list[Model]:
         """All models of the cells."""
-        for base in self.bases:
-            yield Model(base, None, UNTRAINED, None)
-        for cell in product(self.bases, self.corpora, self.recipes, self.seeds):
-            yield Model(*cell)
+        return list_models(self.bases, self.corpora, self.recipes, self.seeds)
+
+
+def list_models(
+    bases: Sequence[str], corpora: Sequence[str], recipes: Sequence[str], seeds: Sequence[int]
+) -> list[Model]:
+    """The untrained bases, then every base trained on every corpus by every recipe and seed."""
+    untrained = [Model(base, None, UNTRAINED, None) for base in bases]
+    return untrained + [Model(*cell) for cell in product(bases, corpora, recipes, seeds)]
+
+
+def read_answers(folder: Path, models: Sequence[Model], benchmark: str) -> list[dict[str, Any]]:
+    """The answers of exactly these models, with the model's axes; stale files are not looked at.
+
+    Raises:
+        InputError: the answers of a model are missing.
+    """
+    return [
+        {**model._asdict(), **row}
+        for model in models
+        for row in read_rows(folder / model.folder / f"{benchmark}.parquet")
+    ]
 
 
 def read_judgments(folder: Path, cells: Cells) -> dict[tuple[str, str], dict[Model, Rows]]:
@@ -64,12 +89,13 @@ def _read_table(path: Path, cells: Cells) -> dict[Model, Rows]:
     for row in read_rows(path, COLUMNS):
         found[Model(row["base"], row["corpus"], row["recipe"], row["seed"])].append(row)
     wanted = {model: found[model] for model in cells.models()}
-    asked = set(_questions(row for rows in wanted.values() for row in rows))
+    asked = sorted(set(_questions(row for rows in wanted.values() for row in rows)))
     for model, rows in wanted.items():
-        if sorted(_questions(rows)) != sorted(asked) or not rows:
+        if not rows or sorted(_questions(rows)) != asked:
             raise InputError(
-                f"{path}: {_describe(model)} has {len(rows)} judgments where {len(asked)} are "
-                "wanted, one a question and turn; run `dvc repro judge`, or shorten the axes in run"
+                f"{path}: {_describe(model)} has {len(rows)} judgments where "
+                f"{len(asked) or 'some'} are wanted, one a question and turn; "
+                "run `dvc repro judge`, or shorten the axes in run"
             )
     return wanted
 

@@ -43,13 +43,15 @@ class Assistant:
         try:
             found = store.get(keys)
             wanted = frozenset(keys) - found.keys()
-            if wanted and store.unpack(self.recorded, wanted):
+            if wanted:
+                store.unpack(self.recorded, wanted)
                 found = store.get(keys)
             missing = {k: r for k, r in zip(keys, requests, strict=True) if k not in found}
             if missing:
                 for request, response in self.send(list(missing.values())):
                     store.put(request, response)
-                    found[request.key] = response
+                # another process may have been first, and the first answer stays
+                found = store.get(keys)
         finally:
             store.close()
         return [found[key] for key in keys]

@@ -1,11 +1,13 @@
 """Any server that speaks the OpenAI chat completions API, chosen by OPENAI_BASE_URL."""
 
 import asyncio
+import math
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 import openai
-from openai.types.chat import ChatCompletion
 from tqdm import tqdm
 
 from feedback_lens.calls.request import Outcome, Request, Response
@@ -14,96 +16,173 @@ from feedback_lens.errors import InputError
 
 # not worth a retry: every further request would meet the same
 HOPELESS = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+# the server is down or does not answer
+DOWN = (openai.APIConnectionError, openai.InternalServerError)
+# so many requests in a row, each after all retries, without an answer: it stays down
+PATIENCE = 16
+
+Answer = tuple[Request, Response]
 
 
-def ask_endpoint(requests: Sequence[Request], purpose: str) -> Iterator[tuple[Request, Response]]:
+def ask_endpoint(requests: Sequence[Request], purpose: str) -> Iterator[Answer]:
     """Send requests, `FEEDBACK_LENS_CONCURRENCY` at a time, and yield each answer as it arrives.
 
-    The client retries timeouts, 429 and 5xx with backoff and obeys Retry-After.
+    The next request is sent when an answer was taken, so that a crash loses no more answers than
+    are in flight. The client retries timeouts, 429 and 5xx with backoff and obeys Retry-After.
 
     Raises:
-        InputError: the endpoint turns every request down (key, model), or some requests got no
-            answer after all retries; what was answered has been yielded before.
+        InputError: the endpoint turns every request down (key, model, quota) or is down, or some
+            requests got no answer after all retries; what was answered has been yielded before.
     """
-    loop = asyncio.new_event_loop()
-    answers = _answer_all(requests, purpose)
-    try:
-        while True:
-            try:
-                yield loop.run_until_complete(anext(answers))
-            except StopAsyncIteration:
-                return
-    finally:
-        loop.run_until_complete(answers.aclose())
-        loop.close()
+    slots = int(_read_setting("FEEDBACK_LENS_CONCURRENCY", "16", 1))
+    answers = _answer_all(requests, slots, purpose)
+    # the runner makes Ctrl-C an orderly end of the requests in flight
+    with asyncio.Runner() as runner:
+        while (answer := runner.run(_next(answers))) is not None:
+            yield answer
+
+
+async def _next(answers: AsyncIterator[Answer]) -> Answer | None:
+    return await anext(answers, None)
 
 
 async def _answer_all(
-    requests: Sequence[Request], purpose: str
-) -> AsyncIterator[tuple[Request, Response]]:
-    limit = asyncio.Semaphore(int(os.environ.get("FEEDBACK_LENS_CONCURRENCY", "16")))
-    failures: list[openai.OpenAIError] = []
-    async with _open_client() as client:
-        tasks = [asyncio.create_task(_answer(client, limit, request)) for request in requests]
-        try:
-            for task in tqdm(asyncio.as_completed(tasks), purpose, len(tasks), unit="reply"):
+    requests: Sequence[Request], slots: int, purpose: str
+) -> AsyncIterator[Answer]:
+    losses = _Losses()
+    answered = 0
+    with tqdm(total=len(requests), desc=purpose, unit="reply") as progress:
+        async with _open_client() as client:
+            async for task in _run_window(client, losses.admit(requests), slots):
+                progress.update()
                 try:
-                    yield await task
-                except HOPELESS as error:
-                    raise InputError(
-                        f"{purpose}: the endpoint turns requests down: {error}"
-                    ) from None
+                    answer = await task
                 except openai.OpenAIError as error:
-                    failures.append(error)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-    if failures:
-        raise InputError(
-            f"{purpose}: {len(failures)} of {len(requests)} requests got no answer (last: "
-            f"{type(failures[-1]).__name__}: {failures[-1]}); the others are kept, run again"
-        )
+                    losses.note(error)
+                    continue
+                losses.in_a_row = 0
+                answered += 1
+                yield answer
+    losses.report(purpose, len(requests) - answered, len(requests))
+
+
+async def _run_window(
+    client: openai.AsyncOpenAI, requests: Iterator[Request], slots: int
+) -> AsyncIterator[asyncio.Task[Answer]]:
+    """Yield finished tasks; one more is started when the consumer comes back from one."""
+
+    def start(count: int) -> set[asyncio.Task[Answer]]:
+        return {asyncio.create_task(_answer(client, r)) for r in islice(requests, count)}
+
+    running = start(slots)
+    try:
+        while running:
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                yield task
+                running.remove(task)
+                running |= start(1)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+class _Losses:
+    """Requests that got no answer, and whether to send the rest at all."""
+
+    def __init__(self) -> None:
+        self.hopeless: openai.OpenAIError | None = None
+        self.last: openai.OpenAIError | None = None
+        self.in_a_row = 0
+
+    def admit(self, requests: Sequence[Request]) -> Iterator[Request]:
+        for request in requests:
+            if self.hopeless or self.in_a_row >= PATIENCE:
+                return
+            yield request
+
+    def note(self, error: openai.OpenAIError) -> None:
+        self.last = error
+        self.in_a_row += isinstance(error, DOWN)
+        if isinstance(error, HOPELESS) or getattr(error, "code", None) == "insufficient_quota":
+            self.hopeless = error
+
+    def report(self, purpose: str, missing: int, total: int) -> None:
+        if self.hopeless:
+            raise InputError(
+                f"{purpose}: the endpoint turns requests down: {_word(self.hopeless)}; check "
+                f"OPENAI_API_KEY, OPENAI_BASE_URL and the model ({missing} of {total} replies are "
+                "missing, the others are kept)"
+            )
+        if self.last:
+            raise InputError(
+                f"{purpose}: {missing} of {total} requests got no answer (last: "
+                f"{type(self.last).__name__}: {_word(self.last)}); the others are kept, run again"
+            )
 
 
 def _open_client() -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(
-        timeout=float(os.environ.get("FEEDBACK_LENS_TIMEOUT", "120")),
-        max_retries=int(os.environ.get("FEEDBACK_LENS_RETRIES", "5")),
+        timeout=_read_setting("FEEDBACK_LENS_TIMEOUT", "120", 0),
+        max_retries=int(_read_setting("FEEDBACK_LENS_RETRIES", "5", 0)),
     )
 
 
-async def _answer(
-    client: openai.AsyncOpenAI, limit: asyncio.Semaphore, request: Request
-) -> tuple[Request, Response]:
+def _read_setting(name: str, default: str, least: int) -> float:
+    value = os.environ.get(name, default)
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not least <= number < math.inf:
+        raise InputError(f"{name}={value!r}: set it to a number of {least} or more")
+    return number
+
+
+async def _answer(client: openai.AsyncOpenAI, request: Request) -> Answer:
     content = request.as_json()
     body = {"model": content["model"], "messages": content["messages"], **content["sampling"]}
     if request.response_format is not None:
         body["response_format"] = content["response_format"]
-    async with limit:
-        try:
-            # users' logs are private: the server is told to keep nothing
-            completion = await client.chat.completions.create(**body, store=False)
-        except openai.BadRequestError as error:
-            # this request is at fault (too long, filtered) and would be for good
-            outcome: Outcome = "filtered" if error.code == "content_filter" else "failed"
-            return request, Response(outcome, str(error), answered_at=now())
+    try:
+        # users' logs are private: the server is told to keep nothing
+        completion = await client.chat.completions.create(**body, store=False)
+    except openai.BadRequestError as error:
+        # this request is at fault (too long, filtered) and would be for good
+        outcome: Outcome = "filtered" if error.code == "content_filter" else "failed"
+        return request, Response(outcome, _word(error), answered_at=now())
+    except ValueError as error:
+        raise openai.OpenAIError(f"the server sent no JSON ({error})") from None
     return request, _read(completion)
 
 
-def _read(completion: ChatCompletion) -> Response:
-    if not completion.choices:
-        raise openai.OpenAIError("a completion without choices")
-    choice = completion.choices[0]
-    usage = completion.usage
-    return Response(
-        outcome=_name_outcome(choice.finish_reason, choice.message.refusal),
-        text=choice.message.refusal or choice.message.content,
-        served_model=completion.model,
-        prompt_tokens=usage.prompt_tokens if usage else None,
-        completion_tokens=usage.completion_tokens if usage else None,
-        answered_at=now(),
-    )
+def _word(error: openai.OpenAIError) -> str:
+    """The error's message; some servers repeat the key in theirs."""
+    key = os.environ.get("OPENAI_API_KEY")
+    return _clean(str(error).replace(key, "[key]") if key else str(error))
+
+
+def _clean(text: str) -> str:
+    """The text with a question mark for each lone surrogate: neither store nor table takes one."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _read(completion: Any) -> Response:
+    """The response in a completion; the client does not check that the server sent one."""
+    try:
+        choice, usage = completion.choices[0], completion.usage
+        refusal, text = choice.message.refusal, choice.message.refusal or choice.message.content
+        return Response(
+            outcome=_name_outcome(choice.finish_reason, refusal),
+            text=None if text is None else _clean(text),
+            served_model=completion.model,
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            completion_tokens=usage.completion_tokens if usage else None,
+            answered_at=now(),
+        )
+    except (AttributeError, IndexError, TypeError):
+        raise openai.OpenAIError("the server sent something other than a chat completion") from None
 
 
 def _name_outcome(finish_reason: str | None, refusal: str | None) -> Outcome:

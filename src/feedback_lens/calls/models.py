@@ -103,3 +103,14 @@ def batch_by_length(lengths: Sequence[int], size: int) -> list[list[int]]:
     """
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def pad_right(rows: Sequence[list[int]], pad: int) -> dict[str, Any]:
+    """`input_ids` and `attention_mask`, both `(batch, longest row)`."""
+    import torch
+
+    width = max(len(row) for row in rows)
+    return {
+        "input_ids": torch.tensor([row + [pad] * (width - len(row)) for row in rows]),
+        "attention_mask": torch.tensor([[1] * len(r) + [0] * (width - len(r)) for r in rows]),
+    }

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ SNAPSHOT = pa.schema(
         ("answered_at", pa.string()),
     ]
 )
+TIMEOUT_SECONDS = 60.0
 _COLUMNS = ", ".join(SNAPSHOT.names)
 _TABLE = f"""
 CREATE TABLE IF NOT EXISTS responses (
@@ -56,13 +58,14 @@ class ResponseStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._database = sqlite3.connect(path, timeout=60)
-            self._database.execute("PRAGMA journal_mode=WAL")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=TIMEOUT_SECONDS)
+            _write_ahead(self._database)
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute(_TABLE)
-        except sqlite3.DatabaseError as error:
+            self._database.execute(f"SELECT {_COLUMNS} FROM responses LIMIT 0")
+        except (OSError, sqlite3.DatabaseError) as error:
             raise InputError(
                 f"{path}: not a response store ({error}); move it away, or set FEEDBACK_LENS_STORE"
             ) from None
@@ -113,6 +116,19 @@ class ResponseStore:
         marks = ",".join("?" * len(SNAPSHOT.names))
         with self._database:
             self._database.executemany(f"INSERT OR IGNORE INTO responses VALUES ({marks})", rows)
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Switch the file to a write-ahead log; where two switch at once, SQLite does not wait."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def write_snapshot(rows: Iterable[dict[str, Any]], folder: Path) -> int:

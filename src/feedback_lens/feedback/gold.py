@@ -6,7 +6,6 @@ from pathlib import Path
 
 from feedback_lens.errors import InputError
 from feedback_lens.feedback.labels import FINE, reduce_labels
-from feedback_lens.logs.conversation import Conversation, read_conversations
 
 COLUMNS = ("conversation_id", "turn", "labels")
 Key = tuple[str, int]
@@ -37,29 +36,21 @@ def reduce_gold(gold: Mapping[Key, Iterable[str]]) -> dict[Key, str]:
     return {key: reduce_labels(labels) for key, labels in gold.items()}
 
 
-def read_gold_sets(
-    conversations_folder: Path, gold_folder: Path
-) -> tuple[list[Conversation], dict[Key, str]]:
-    """All gold sets `<corpus>.csv` of a folder: their conversations, and the label of each turn.
+def read_gold_sets(folder: Path) -> dict[Key, str]:
+    """The label of each turn in all gold sets `<name>.csv` of a folder.
 
-    Files `<corpus>_second.csv` hold a second annotator and are left out. Sets are taken in the
-    order of their names, conversations in that of their table.
+    Files `<name>_second.csv` hold a second annotator and are left out.
 
     Raises:
-        InputError: the folder holds no gold set, or a set or its table cannot be read.
+        InputError: the folder holds no gold set, or one cannot be read.
     """
-    paths = sorted(p for p in gold_folder.glob("*.csv") if not p.stem.endswith("_second"))
+    paths = sorted(p for p in folder.glob("*.csv") if not p.stem.endswith("_second"))
     if not paths:
-        raise InputError(f"{gold_folder}: no gold set; write one as <corpus>.csv")
-    conversations: list[Conversation] = []
+        raise InputError(f"{folder}: no gold set; write one as <name>.csv")
     labels: dict[Key, str] = {}
     for path in paths:
-        gold = reduce_gold(read_gold(path))
-        annotated = {identifier for identifier, _ in gold}
-        table = read_conversations(conversations_folder / f"{path.stem}.parquet")
-        conversations += [c for c in table if c.conversation_id in annotated]
-        labels |= gold
-    return conversations, labels
+        labels |= reduce_gold(read_gold(path))
+    return labels
 
 
 def _collect(reader: "csv.DictReader[str]", path: Path) -> dict[Key, tuple[str, ...]]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.benchmarks.cells import list_cells, read_answers
+from feedback_lens.benchmarks.cells import list_models, read_answers
 from feedback_lens.benchmarks.judging import JUDGMENTS, judge_answers
 from feedback_lens.benchmarks.questions import read_questions
 from feedback_lens.calls.request import Sampling
@@ -40,9 +40,9 @@ def main(
     max_tokens: int,
 ) -> None:
     """Judge every model's answers to one benchmark."""
-    cells = list_cells(bases, corpora, recipes, seeds)
+    models = list_models(bases, corpora, recipes, seeds)
     rows = judge_answers(
-        answers=list(read_answers(answers, cells, questions.name)),
+        answers=read_answers(answers, models, questions.name),
         questions=read_questions(questions),
         judge=judge,
         template=prompt,

@@ -2,16 +2,15 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.analysis.prompt_sets import read_prompt_sets
+from feedback_lens.analysis.prompt_sets import list_split_prompts
 from feedback_lens.analysis.quality import RATINGS, rate_prompts, summarize_quality
 from feedback_lens.calls.request import Sampling
-from feedback_lens.options import list_option, option, path_option
-from feedback_lens.tables import write_json, write_rows
+from feedback_lens.options import option, path_option
+from feedback_lens.tables import read_rows, write_json, write_rows
 
 
 @click.command()
-@list_option("--splits", type=Path)
-@list_option("--benchmark", type=Path)
+@path_option("--splits")
 @path_option("--prompts")
 @path_option("--assistant")
 @path_option("--ratings")
@@ -21,8 +20,7 @@ from feedback_lens.tables import write_json, write_rows
 @option("--temperature", type=click.FloatRange(0, 2))
 @option("--max_tokens", type=click.IntRange(1))
 def main(
-    splits: tuple[Path, ...],
-    benchmark: tuple[Path, ...],
+    splits: Path,
     prompts: Path,
     assistant: Path,
     ratings: Path,
@@ -32,9 +30,9 @@ def main(
     temperature: float,
     max_tokens: int,
 ) -> None:
-    """Rate the quality of prompts: the splits of a corpus, or the questions of a benchmark."""
+    """Rate the quality of the prompts in the splits of a corpus."""
     rows = rate_prompts(
-        prompts=read_prompt_sets(splits, benchmark),
+        prompts=list_split_prompts(read_rows(splits)),
         rater=rater,
         templates=prompts,
         model=model,

@@ -10,7 +10,12 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
-from feedback_lens.calls.models import batch_by_length, choose_device, load_tokenizer
+from feedback_lens.calls.models import (
+    batch_by_length,
+    choose_device,
+    load_tokenizer,
+    pad_right,
+)
 from feedback_lens.errors import InputError
 
 Chat = list[dict[str, str]]
@@ -99,17 +104,6 @@ def choose_padding(rows: Sequence[Sequence[int]], vocabulary: int) -> int:
     """
     used = {token for row in rows for token in row}
     return next(token for token in range(vocabulary) if token not in used)
-
-
-def pad_right(rows: Sequence[list[int]], pad: int) -> dict[str, Any]:
-    """`input_ids` and `attention_mask`, both `(batch, longest row)`."""
-    import torch
-
-    width = max(len(row) for row in rows)
-    return {
-        "input_ids": torch.tensor([row + [pad] * (width - len(row)) for row in rows]),
-        "attention_mask": torch.tensor([[1] * len(r) + [0] * (width - len(r)) for r in rows]),
-    }
 
 
 def _load(folder: Path) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from feedback_lens.calls.models import load_tokenizer
+from feedback_lens.calls.models import load_tokenizer, pad_right
 from feedback_lens.errors import InputError
 from feedback_lens.training.checkpoints import is_held_out, name_versions, write_model
-from feedback_lens.training.reward import as_chat, encode_chat, pad_right
+from feedback_lens.training.reward import as_chat, encode_chat
 
 EncodedPair = tuple[list[int], list[int]]
 

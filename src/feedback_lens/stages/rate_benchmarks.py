@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import click
+
+from feedback_lens.analysis.prompt_sets import list_benchmark_prompts
+from feedback_lens.analysis.quality import RATINGS, rate_prompts, summarize_quality
+from feedback_lens.benchmarks.questions import read_questions
+from feedback_lens.calls.request import Sampling
+from feedback_lens.options import list_option, option, path_option
+from feedback_lens.tables import write_json, write_rows
+
+
+@click.command()
+@path_option("--questions")
+@list_option("--benchmarks")
+@path_option("--prompts")
+@path_option("--assistant")
+@path_option("--ratings")
+@path_option("--metrics")
+@option("--rater")
+@option("--model")
+@option("--temperature", type=click.FloatRange(0, 2))
+@option("--max_tokens", type=click.IntRange(1))
+def main(
+    questions: Path,
+    benchmarks: tuple[str, ...],
+    prompts: Path,
+    assistant: Path,
+    ratings: Path,
+    metrics: Path,
+    rater: str,
+    model: str,
+    temperature: float,
+    max_tokens: int,
+) -> None:
+    """Rate the quality of the benchmarks' questions."""
+    rows = rate_prompts(
+        prompts=[
+            prompt
+            for name in benchmarks
+            for prompt in list_benchmark_prompts(name, read_questions(questions / name))
+        ],
+        rater=rater,
+        templates=prompts,
+        model=model,
+        source=assistant,
+        sampling=Sampling(temperature=temperature, max_tokens=max_tokens),
+    )
+    write_rows(rows, ratings, RATINGS)
+    write_json({"rater": rater, **summarize_quality(rows)}, metrics)
+
+
+if __name__ == "__main__":
+    main()

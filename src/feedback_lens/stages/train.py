@@ -1,0 +1,47 @@
+from pathlib import Path
+from typing import Any
+
+import click
+
+from feedback_lens.options import option, path_option
+from feedback_lens.tables import read_rows
+from feedback_lens.training.checkpoints import hash_file
+from feedback_lens.training.finetune import TrainingSet, TrainSettings, finetune
+
+
+@click.command()
+@path_option("--training_set")
+@path_option("--base_model")
+@option("--recipe")
+@option("--seed", type=int)
+@path_option("--checkpoint")
+@option("--epochs", type=click.IntRange(1))
+@option("--batch", type=click.IntRange(1))
+@option("--gradient_accumulation", type=click.IntRange(1))
+@option("--learning_rate", type=click.FloatRange(0, min_open=True))
+@option("--kto_learning_rate", type=click.FloatRange(0, min_open=True))
+@option("--beta", type=click.FloatRange(0, min_open=True))
+@option("--warmup_share", type=click.FloatRange(0, 1, max_open=True))
+@option("--max_length", type=click.IntRange(2))
+@option("--save_every", type=click.IntRange(1))
+def main(
+    training_set: Path,
+    base_model: Path,
+    recipe: str,
+    seed: int,
+    checkpoint: Path,
+    **settings: Any,
+) -> None:
+    """Fine-tune a base model on one training set."""
+    finetune(
+        data=TrainingSet(read_rows(training_set), hash_file(training_set)),
+        base_model=base_model,
+        recipe=recipe,
+        seed=seed,
+        settings=TrainSettings(**settings),
+        checkpoint=checkpoint,
+    )
+
+
+if __name__ == "__main__":
+    main()

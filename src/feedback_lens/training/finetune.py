@@ -1,0 +1,298 @@
+"""Fine-tuning by a recipe: SFT on regenerated replies, or KTO on replies with labels.
+
+Source: paper section 7.1; TRL's SFTTrainer and KTOTrainer.
+"""
+
+import random
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from feedback_lens.calls.local import name_local_model
+from feedback_lens.calls.models import choose_device, configure_libraries, load_tokenizer
+from feedback_lens.errors import InputError
+from feedback_lens.tables import write_json
+from feedback_lens.training.checkpoints import (
+    CARD,
+    choose_run_folder,
+    find_whole_checkpoint,
+    name_versions,
+    replaced_folder,
+)
+from feedback_lens.training.held_out import (
+    mean_token_loss,
+    measure_log_likelihoods,
+    reward_margin,
+)
+from feedback_lens.training.preflight import EncodedExample, count_preflight, encode_examples
+
+Row = Mapping[str, Any]
+
+# bytes in them change from run to run, or they say nothing of the model
+_LEFT_OUT = {"training_args.bin", "README.md"}
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a checkpoint is trained.
+
+    `batch` is rows a device and step of `gradient_accumulation`; `max_length` is tokens of prompt
+    and reply; `warmup_share` the share of the steps in which the learning rate rises;
+    `kto_learning_rate` and `beta` are KTO's; `save_every` is steps between working checkpoints.
+    """
+
+    epochs: int
+    batch: int
+    gradient_accumulation: int
+    learning_rate: float
+    kto_learning_rate: float
+    beta: float
+    warmup_share: float
+    max_length: int
+    save_every: int
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows of a training set and the SHA-256 of their file."""
+
+    rows: Sequence[Row]
+    sha256: str
+
+
+def finetune(
+    data: TrainingSet,
+    base_model: Path,
+    recipe: str,
+    seed: int,
+    settings: TrainSettings,
+    checkpoint: Path,
+) -> None:
+    """Train a base model on a training set and write the checkpoint's folder with its card.
+
+    A run that was killed goes on from its newest whole working checkpoint. Same data, base,
+    settings and seed on the same kind of CPU and number of threads: same bytes.
+
+    Raises:
+        InputError: nothing is left to train on, or KTO lacks a class or has batches of one row.
+    """
+    configure_libraries()
+    method = name_method(data.rows)
+    tokenizer = load_tokenizer(base_model)
+    length = settings.max_length
+    train_rows = [row for row in data.rows if not row["held_out"]]
+    kept, dropped = encode_examples(train_rows, tokenizer, length)
+    held_out, _ = encode_examples([r for r in data.rows if r["held_out"]], tokenizer, length)
+    check_examples(kept, method, recipe, settings)
+    preflight = count_preflight(kept, dropped, len(held_out), tokenizer)
+    click.echo("\n".join(f"{name}: {value}" for name, value in preflight.items()), err=True)
+    identity = {
+        "method": method,
+        "recipe": recipe,
+        "seed": seed,
+        "data": {"sha256": data.sha256},
+        "base": name_local_model(base_model),
+        "parameters": asdict(settings),
+    }
+    run = choose_run_folder(identity)
+    build = build_kto_trainer if method == "kto" else build_sft_trainer
+    trainer = build(train_rows, base_model, tokenizer, seed, settings, run)
+    results = _train(trainer, held_out, tokenizer.pad_token_id, settings, run)
+    card = {
+        **identity,
+        "weights": trainer.model.num_parameters(),
+        "versions": name_versions(),
+        "preflight": preflight,
+        **results,
+    }
+    _write(trainer, card, run, checkpoint)
+
+
+def name_method(rows: Sequence[Row]) -> str:
+    """`kto` where the rows say what is desirable, else `sft`.
+
+    Raises:
+        InputError: no rows, or only some of them say it.
+    """
+    told = {row["desirable"] is not None for row in rows}
+    if len(told) != 1:
+        raise InputError(
+            "training set: it has no rows; more answered regenerations or a larger split are wanted"
+            if not told
+            else "training set: `desirable` is null in some rows only; fill it in all (KTO) or none"
+        )
+    return "kto" if told == {True} else "sft"
+
+
+def check_examples(
+    kept: Sequence[EncodedExample], method: str, recipe: str, settings: TrainSettings
+) -> None:
+    """Refuse what a trainer would fail on late or train on without sense.
+
+    Raises:
+        InputError: as `finetune`.
+    """
+    if not kept:
+        raise InputError(
+            f"recipe {recipe}: no row keeps a token of its reply within max_length "
+            f"{settings.max_length}; raise train.max_length"
+        )
+    if method != "kto":
+        return
+    desirable = sum(bool(example.desirable) for example in kept)
+    if desirable in (0, len(kept)):
+        raise InputError(
+            f"recipe {recipe}: KTO needs both classes and has {desirable} desirable and "
+            f"{len(kept) - desirable} undesirable rows; enlarge the splits, or take the recipe out"
+        )
+    if settings.batch < 2:
+        raise InputError(f"recipe {recipe}: train.batch is {settings.batch}; KTO needs 2 or more")
+
+
+def build_sft_trainer(
+    rows: Sequence[Row],
+    base_model: Path,
+    tokenizer: Any,
+    seed: int,
+    settings: TrainSettings,
+    run: Path,
+) -> Any:
+    """TRL's SFTTrainer on prompts and completions, with the loss on the completions alone."""
+    from trl import SFTConfig, SFTTrainer
+
+    common = _common_arguments(seed, settings, run)
+    return SFTTrainer(
+        model=_load_model(base_model),
+        args=SFTConfig(**common, learning_rate=settings.learning_rate, completion_only_loss=True),
+        train_dataset=_as_dataset([_as_example(row) for row in rows]),
+        processing_class=tokenizer,
+    )
+
+
+def build_kto_trainer(
+    rows: Sequence[Row],
+    base_model: Path,
+    tokenizer: Any,
+    seed: int,
+    settings: TrainSettings,
+    run: Path,
+) -> Any:
+    """TRL's KTOTrainer, classes weighted so that both weigh the same in sum.
+
+    The rows are shuffled by the seed: the trainer reads them in order, and training sets hold one
+    class after the other.
+    Source: Ethayarajh et al. 2024 (KTO), equation 8.
+    """
+    from trl import KTOConfig, KTOTrainer
+
+    examples = [{**_as_example(row), "label": row["desirable"]} for row in rows]
+    random.Random(seed).shuffle(examples)
+    kept, _ = encode_examples(rows, tokenizer, settings.max_length)
+    desirable = sum(bool(example.desirable) for example in kept)
+    undesirable = len(kept) - desirable
+    return KTOTrainer(
+        model=_load_model(base_model),
+        args=KTOConfig(
+            **_common_arguments(seed, settings, run),
+            learning_rate=settings.kto_learning_rate,
+            beta=settings.beta,
+            desirable_weight=max(undesirable / desirable, 1.0),
+            undesirable_weight=max(desirable / undesirable, 1.0),
+        ),
+        train_dataset=_as_dataset(examples),
+        processing_class=tokenizer,
+    )
+
+
+def _common_arguments(seed: int, settings: TrainSettings, run: Path) -> dict[str, Any]:
+    on_gpu = choose_device() == "cuda"
+    return {
+        "output_dir": str(run),
+        "seed": seed,
+        "num_train_epochs": settings.epochs,
+        "per_device_train_batch_size": settings.batch,
+        "gradient_accumulation_steps": settings.gradient_accumulation,
+        "warmup_steps": settings.warmup_share,
+        "max_length": settings.max_length,
+        "save_strategy": "steps",
+        "save_steps": settings.save_every,
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "report_to": [],
+        "disable_tqdm": False,
+        # weights stay float32: with a learning rate of 5e-6 bfloat16 weights do not move
+        "bf16": on_gpu,
+        "activation_checkpointing": on_gpu,
+        "dataloader_pin_memory": on_gpu,
+    }
+
+
+def _load_model(base_model: Path) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
+
+
+def _as_example(row: Row) -> dict[str, Any]:
+    return {"prompt": row["prompt"], "completion": row["completion"]}
+
+
+def _as_dataset(examples: list[dict[str, Any]]) -> Any:
+    from datasets import Dataset, disable_progress_bars
+
+    disable_progress_bars()
+    return Dataset.from_list(examples)
+
+
+def _train(
+    trainer: Any, held_out: Sequence[EncodedExample], pad: int, settings: TrainSettings, run: Path
+) -> dict[str, Any]:
+    """Train to the end and return the loss curve and the held-out figures for the card."""
+    from transformers import ProgressCallback
+
+    from feedback_lens.training.progress import LossBar
+
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(LossBar())
+    before = _measure(trainer, held_out, pad, settings)
+    newest = find_whole_checkpoint(run)
+    if newest is not None:
+        click.echo(f"resuming from {newest}", err=True)
+    trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
+    after = _measure(trainer, held_out, pad, settings)
+    return {
+        "loss": {
+            str(log["step"]): log["loss"] for log in trainer.state.log_history if "loss" in log
+        },
+        "held_out_loss": {
+            "before": mean_token_loss(held_out, before),
+            "after": mean_token_loss(held_out, after),
+        },
+        "held_out_reward_margin": reward_margin(held_out, before, after, settings.beta),
+    }
+
+
+def _measure(
+    trainer: Any, held_out: Sequence[EncodedExample], pad: int, settings: TrainSettings
+) -> list[float]:
+    with trainer.accelerator.autocast():
+        return measure_log_likelihoods(trainer.model_wrapped, held_out, pad, settings.batch)
+
+
+def _write(trainer: Any, card: Mapping[str, Any], run: Path, checkpoint: Path) -> None:
+    """Write the checkpoint whole, then drop the working checkpoints."""
+    final = run / "final"
+    trainer.save_model(str(final))  # on all processes: each may hold a part of the weights
+    if not trainer.is_world_process_zero():
+        return
+    with replaced_folder(checkpoint) as temporary:
+        for path in final.iterdir():
+            if path.name not in _LEFT_OUT:
+                shutil.move(path, temporary / path.name)
+        write_json(card, temporary / CARD)
+    shutil.rmtree(run)

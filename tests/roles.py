@@ -1,0 +1,87 @@
+"""What the loopback endpoint says: the roles of the pipeline's prompts, by hashes of their text."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PROMPTS = Path(__file__).parents[1] / "prompts"
+# by the first hex digit of the hash; NEU and NEG_2 lead, as in real logs
+LABELS = 6 * ("NEU",) + 4 * ("NEG_2",) + ("NEG_1", "NEG_1", "NEG_3", "NEG_4", "NEG_4", "POS")
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_PLACE = re.compile(r"\{(?:conversation|dialogue|prompt|exchange)\}")
+
+
+def play_role(body: Mapping[str, Any]) -> str:
+    """The reply to a request of the pipeline, plausible, and the same for the same messages.
+
+    Labels for the labeling prompt, ratings for those of judge and rater, else a short text.
+    """
+    prompt = str(body["messages"][-1]["content"])
+    for name, answer in _ROLES.items():
+        before, after = read_frame(name)
+        if prompt.startswith(before) and prompt.endswith(after):
+            return answer(prompt[len(before) : len(prompt) - len(after)])
+    return write_text(prompt)
+
+
+@cache
+def read_frame(name: str) -> tuple[str, str]:
+    """The text before and after the place of a prompt file."""
+    before, after = _PLACE.split((PROMPTS / name).read_text(encoding="utf-8"))
+    return before, after
+
+
+def label_turns(conversation: str) -> str:
+    """One label for every user turn from turn 2 on."""
+    turns = json.loads(conversation)
+    labels = [
+        {"turn": turn["turn"], "label": LABELS[digest(turn["user"])[0] % 16]}
+        for turn in turns
+        if turn["turn"] >= 2
+    ]
+    return json.dumps({"labels": labels})
+
+
+def judge_answer(dialogue: str) -> str:
+    """A rating from 1 to 10."""
+    return f"The answer was weighed.\nRating: [[{digest(dialogue)[0] % 10 + 1}]]"
+
+
+def rate_quality(prompt: str) -> str:
+    """Some of the criteria 1 to 7, on the last line."""
+    bits = digest(prompt)[0]
+    return f"Weighed.\n{[number for number in range(1, 8) if bits >> number & 1]}"
+
+
+def rate_complexity(prompt: str) -> str:
+    """A grade from 1 to 5."""
+    return f"[[{digest(prompt)[0] % 5 + 1}]]"
+
+
+def write_text(prompt: str) -> str:
+    """A sentence or two of up to 12 of the prompt's words, ordered by hash."""
+    words = sorted(set(_WORD.findall(prompt.lower())), key=digest)[:12]
+    if not words:
+        return "Could you tell me more about what you need?"
+    half = (len(words) + 1) // 2
+    sentences = [" ".join(words[:half]), " ".join(words[half:])]
+    return " ".join(f"{sentence.capitalize()}." for sentence in sentences if sentence)
+
+
+def digest(text: str) -> bytes:
+    """SHA-256 of a text, whatever it holds."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+_ROLES: dict[str, Callable[[str], str]] = {
+    "label.txt": label_turns,
+    "judge_mt_bench.txt": judge_answer,
+    "judge_wildbench.txt": judge_answer,
+    "rate_quality.txt": rate_quality,
+    "rate_complexity.txt": rate_complexity,
+    "regenerate_semantic.txt": write_text,
+}

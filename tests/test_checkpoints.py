@@ -1,0 +1,64 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from feedback_lens.training.checkpoints import (
+    choose_run_folder,
+    find_whole_checkpoint,
+    is_held_out,
+    replaced_folder,
+)
+
+
+def write_state(run: Path, step: int, text: str) -> Path:
+    checkpoint = run / f"checkpoint-{step}"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "trainer_state.json").write_text(text)
+    return checkpoint
+
+
+def test_the_newest_whole_checkpoint_is_found_and_half_written_ones_are_passed_over(tmp_path):
+    write_state(tmp_path, 2, json.dumps({"global_step": 2}))
+    whole = write_state(tmp_path, 10, json.dumps({"global_step": 10}))  # 10 > 2 as a number
+    write_state(tmp_path, 12, '{"global_step": 1')
+    write_state(tmp_path, 14, json.dumps({"global_step": 12}))
+    (tmp_path / "checkpoint-16").mkdir()
+    assert find_whole_checkpoint(tmp_path) == whole
+
+
+def test_a_run_without_a_whole_checkpoint_begins_anew(tmp_path):
+    (tmp_path / "checkpoint-2").mkdir()
+    assert find_whole_checkpoint(tmp_path) is None
+    assert find_whole_checkpoint(tmp_path / "missing") is None
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "model"
+    with replaced_folder(folder) as temporary:
+        (temporary / "a").write_text("old")
+    with pytest.raises(RuntimeError), replaced_folder(folder) as temporary:
+        (temporary / "b").write_text("half")
+        raise RuntimeError
+    assert [path.name for path in folder.iterdir()] == ["a"]
+    with replaced_folder(folder) as temporary:
+        assert not list(temporary.iterdir())  # what the failed run left is gone
+        (temporary / "c").write_text("new")
+    assert [path.name for path in folder.iterdir()] == ["c"]
+
+
+def test_each_run_has_its_own_folder_under_the_main_checkout(monkeypatch, tmp_path):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    one, other = choose_run_folder({"seed": 1}), choose_run_folder({"seed": 2})
+    assert one.parent == other.parent == tmp_path / ".feedback-lens" / "runs"
+    assert one != other
+    assert choose_run_folder({"seed": 1}) == one
+
+
+def test_the_held_out_share_is_kept_and_a_larger_share_holds_the_smaller():
+    keys = [f"conversation {number}" for number in range(2000)]
+    fifth = {key for key in keys if is_held_out(key, 0.2)}
+    # 3 standard deviations: 3 * sqrt(.2 * .8 / 2000) = .027
+    assert len(fifth) / 2000 == pytest.approx(0.2, abs=0.027)
+    assert {key for key in keys if is_held_out(key, 0.1)} < fifth
+    assert not any(is_held_out(key, 0.0) for key in keys)

@@ -1,0 +1,126 @@
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_model import SETTINGS, build_tiny_model
+
+from feedback_lens.calls.decoding import GumbelSampler
+from feedback_lens.calls.local import ask_local_model, name_local_model
+from feedback_lens.calls.models import batch_by_length
+from feedback_lens.calls.request import Request, Response, Sampling, ask_user
+from feedback_lens.errors import InputError
+
+PROMPTS = ["What comes after 3?", "And?", "Tell me what comes after 12.\nAnd then?", "x" * 40, "7"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("base") / "very_tiny")
+
+
+def ask(folder: Path, sampling: Sampling, prompts: list[str] = PROMPTS) -> dict[str, Response]:
+    requests = [ask_user("m", prompt, sampling) for prompt in prompts]
+    answers = list(ask_local_model(requests, folder, "test"))
+    assert {request.key for request, _ in answers} == {request.key for request in requests}
+    return {request.messages[0]["content"]: response for request, response in answers}
+
+
+def texts(answers: dict[str, Response]) -> dict[str, str | None]:
+    return {prompt: response.text for prompt, response in answers.items()}
+
+
+@pytest.mark.parametrize("temperature", [None, 0.0, 0.9])
+def test_a_reply_is_the_same_at_any_batch_size(folder, monkeypatch, temperature):
+    sampling = Sampling(temperature=temperature, top_p=0.95, max_tokens=20, seed=5)
+    monkeypatch.setenv("FEEDBACK_LENS_BATCH", "5")
+    together = texts(ask(folder, sampling))
+    monkeypatch.setenv("FEEDBACK_LENS_BATCH", "1")
+    assert texts(ask(folder, sampling)) == together
+    assert texts(ask(folder, sampling, PROMPTS[2:3])) == {PROMPTS[2]: together[PROMPTS[2]]}
+
+
+def test_another_seed_gives_another_draw_and_temperature_zero_is_greedy(folder):
+    first = texts(ask(folder, Sampling(temperature=1.0, max_tokens=20, seed=1)))
+    second = texts(ask(folder, Sampling(temperature=1.0, max_tokens=20, seed=2)))
+    greedy = texts(ask(folder, Sampling(max_tokens=20)))
+    assert first != second
+    assert texts(ask(folder, Sampling(temperature=0.0, max_tokens=20, seed=9))) == greedy
+
+
+def test_gumbel_noise_draws_from_the_softmax_at_the_temperature():
+    # softmax of log p / 1 is p; 4000 draws: 3 standard deviations of .5 are 3*sqrt(.25/4000) = .024
+    p = torch.tensor([0.5, 0.3, 0.2])
+    requests = [Request("m", (), Sampling(temperature=1.0, seed=n)) for n in range(4000)]
+    chosen = GumbelSampler(requests)(torch.empty(0), p.log().expand(4000, 3)).argmax(-1)
+    shares = Counter(chosen.tolist())
+    assert [shares[token] / 4000 for token in range(3)] == pytest.approx(p.tolist(), abs=0.024)
+
+
+def test_top_p_keeps_the_fewest_tokens_that_reach_it():
+    # 0.5 < 0.7 <= 0.5 + 0.3: tokens 0 and 1 stay; redrawn among them, 0 has 0.5 / 0.8 = 0.625
+    p = torch.tensor([0.5, 0.3, 0.2])
+    requests = [Request("m", (), Sampling(temperature=1.0, top_p=0.7, seed=n)) for n in range(4000)]
+    chosen = GumbelSampler(requests)(torch.empty(0), p.log().expand(4000, 3)).argmax(-1)
+    assert set(chosen.tolist()) == {0, 1}
+    assert (chosen == 0).float().mean().item() == pytest.approx(0.625, abs=0.023)
+
+
+def test_a_reply_without_an_end_is_cut_off_at_max_tokens(folder):
+    for response in ask(folder, Sampling(max_tokens=3)).values():
+        assert (response.outcome, response.completion_tokens) == ("cut_off", 3)
+        assert response.served_model == name_local_model(folder)
+        assert response.answered_at is not None
+
+
+def test_a_reply_that_reaches_its_end_token_is_answered(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    first = next(iter(ask(folder, Sampling(max_tokens=1), PROMPTS[:1]).values()))
+    config = json.loads((copy / "generation_config.json").read_text())
+    from transformers import AutoTokenizer
+
+    token = AutoTokenizer.from_pretrained(folder)(first.text)["input_ids"][0]
+    (copy / "generation_config.json").write_text(json.dumps({**config, "eos_token_id": [token, 1]}))
+    response = ask(copy, Sampling(max_tokens=20), PROMPTS[:1])[PROMPTS[0]]
+    assert (response.outcome, response.completion_tokens) == ("answered", 1)
+
+
+def test_a_prompt_over_the_context_loses_its_beginning(folder):
+    # context 96, 10 tokens for the reply: 86 are left for the prompt
+    answers = ask(folder, Sampling(max_tokens=10), ["beginning " * 60 + "end"])
+    assert [response.prompt_tokens for response in answers.values()] == [SETTINGS.context - 10]
+
+
+def test_max_tokens_that_fill_the_context_are_refused(folder):
+    with pytest.raises(InputError, match="max_tokens 96 leaves no room"):
+        ask(folder, Sampling(max_tokens=96))
+
+
+def test_without_max_tokens_a_reply_ends_with_the_context(folder):
+    for response in ask(folder, Sampling()).values():
+        total = response.prompt_tokens + response.completion_tokens
+        assert response.outcome == "answered" or total == SETTINGS.context
+
+
+def test_the_name_follows_the_weights_and_nothing_else(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / folder.name)
+    (copy / "card.json").write_text("{}")
+    assert name_local_model(copy) == name_local_model(folder)
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    assert name_local_model(copy) != name_local_model(folder)
+
+
+def test_mistakes_are_named(folder, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"config\.json is missing"):
+        name_local_model(tmp_path)
+    monkeypatch.setenv("FEEDBACK_LENS_BATCH", "many")
+    with pytest.raises(InputError, match="FEEDBACK_LENS_BATCH='many'"):
+        ask(folder, Sampling(max_tokens=2))
+
+
+def test_batches_hold_rows_of_like_length_longest_first():
+    assert batch_by_length([3, 9, 1, 7, 9], 2) == [[1, 4], [3, 0], [2]]
