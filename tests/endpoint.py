@@ -1,6 +1,6 @@
 """A real HTTP server on loopback that speaks the OpenAI chat completions API, for all tests.
 
-It counts what it answered and misbehaves on demand. In a test:
+It counts what it answered and misbehaves on demand (`faults`). In a test:
 `with serve(plan=first(2, "rate_limited")) as server: ... server.base_url`. On the command line:
 `python tests/endpoint.py --port 0 --port-file F --requests-log F --latency 0.2 --hold 20`.
 """
@@ -8,6 +8,7 @@ It counts what it answered and misbehaves on demand. In a test:
 import argparse
 import hashlib
 import json
+import os
 import socket
 import struct
 import threading
@@ -19,40 +20,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from faults import BEHAVES, ERRORS, FINAL_ERRORS, NO_COMPLETIONS, Plan, complete, hold_after
 from roles import play_role
 
-# status, code and message of errors as OpenAI's server words them
-ERRORS = {
-    "rate_limited": (429, "rate_limit_exceeded", "Rate limit reached"),
-    "out_of_quota": (429, "insufficient_quota", "You exceeded your current quota"),
-    "broken": (500, "server_error", "The server had an error"),
-    "overloaded": (503, "server_error", "The server is overloaded"),
-    "wrong_key": (401, "invalid_api_key", "Incorrect API key provided: {authorization}"),
-    "no_access": (403, "unsupported_country", "Country not supported"),
-    "unknown_model": (404, "model_not_found", "The model does not exist or you have no access"),
-    "content_filter": (400, "content_filter", "The prompt was filtered: {authorization}"),
-    "too_long": (400, "context_length_exceeded", "The maximum context length is 8 tokens"),
-}
-# the request itself is at fault: as much an answer as a reply is
-FINAL_ERRORS = ("content_filter", "too_long")
-
-# the misbehavior for the n-th arrival (from 0) of a request with this body; None is none
-Plan = Callable[[int, Mapping[str, Any]], str | None]
-
-
-def first(count: int, fault: str) -> Plan:
-    """The first requests meet a fault, all later ones none."""
-    return lambda arrival, body: fault if arrival < count else None
-
-
-def hold_after(count: int) -> Plan:
-    """The first requests are answered, all later ones hang."""
-    return lambda arrival, body: None if arrival < count else "hang"
-
-
-def always(fault: str) -> Plan:
-    """Every request meets a fault."""
-    return lambda arrival, body: fault
+KEY = "sk-loopback-0123456789"
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
@@ -63,7 +34,7 @@ def fingerprint(body: Mapping[str, Any]) -> str:
 
 
 class Endpoint(ThreadingHTTPServer):
-    """The server. `received` holds the bodies as they came, `answered` the count by fingerprint."""
+    """The server. `received` holds the bodies as they came, `answered` counts by fingerprint."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -72,7 +43,7 @@ class Endpoint(ThreadingHTTPServer):
         self,
         port: int = 0,
         reply: Callable[[Mapping[str, Any]], str] = play_role,
-        plan: Plan = first(0, ""),
+        plan: Plan = BEHAVES,
         latency: float = 0.0,
         retry_after: str | None = None,
         requests_log: Path | None = None,
@@ -131,11 +102,14 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(self.server.latency)
         if fault in ERRORS:
             self._send_error(fault, body)
-        elif fault in _BREAKS:
-            self.close_connection = True
-            _BREAKS[fault](self)
+        elif fault in NO_COMPLETIONS:
+            self._send(200, *NO_COMPLETIONS[fault])
+        elif fault in ("hang", "reset", "half_body"):
+            self._break(fault)
         else:
-            self._send_completion(fault, body)
+            completion = complete(body, self.server.reply(body), fault)
+            self.server.count(body)
+            self._send_json(200, completion)
 
     def _send_error(self, fault: str, body: Mapping[str, Any]) -> None:
         status, code, message = ERRORS[fault]
@@ -146,18 +120,25 @@ class _Handler(BaseHTTPRequestHandler):
         error = {"message": message, "type": "error", "param": None, "code": code}
         self._send_json(status, {"error": error})
 
-    def _send_completion(self, fault: str | None, body: Mapping[str, Any]) -> None:
-        completion = _complete(body, self.server.reply(body), fault)
-        self.server.count(body)
-        self._send_json(200, completion)
+    def _break(self, fault: str) -> None:
+        self.close_connection = True
+        if fault == "hang":
+            self.server.stopping.wait()
+        elif fault == "half_body":
+            self._send(200, "application/json", b'{"id": "half", "choices": [', length=4000)
+        else:
+            # closing without linger sends RST in place of FIN
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            os.close(self.connection.detach())
 
     def _send_json(self, status: int, content: Mapping[str, Any]) -> None:
-        # escapes stay escapes: a lone surrogate cannot be sent otherwise
-        self._send(status, json.dumps(content).encode("ascii"))
+        # in ASCII: a lone surrogate can be sent as an escape alone
+        self._send(status, "application/json", json.dumps(content).encode("ascii"))
 
-    def _send(self, status: int, content: bytes, length: int | None = None) -> None:
+    def _send(self, status: int, kind: str, content: bytes, length: int | None = None) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length or len(content)))
         if status == 429 and self.server.retry_after is not None:
             self.send_header("Retry-After", self.server.retry_after)
@@ -165,71 +146,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
         self.wfile.flush()
 
-    def _hang(self) -> None:
-        self.server.stopping.wait()
 
-    def _reset(self) -> None:
-        # closing with unsent data and no linger makes the kernel send RST in place of FIN
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-
-    def _send_half(self) -> None:
-        self._send(200, b'{"id": "half", "choices": [', length=4000)
-
-    def _send_no_json(self) -> None:
-        self._send(200, b"{'this is': no JSON")
-
-    def _send_no_choices(self) -> None:
-        self._send_json(200, {"error": "a proxy that cannot say 500"})
-
-    def _send_no_message(self) -> None:
-        self._send_json(200, {"choices": [{"index": 0, "finish_reason": "stop"}]})
-
-    def _send_page(self) -> None:
-        content = b"<html>Please log in</html>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-        self.wfile.flush()
-
-
-_BREAKS: dict[str | None, Callable[[_Handler], None]] = {
-    "hang": _Handler._hang,
-    "reset": _Handler._reset,
-    "half_body": _Handler._send_half,
-    "no_json": _Handler._send_no_json,
-    "no_choices": _Handler._send_no_choices,
-    "no_message": _Handler._send_no_message,
-    "page": _Handler._send_page,
-}
-
-
-def _complete(body: Mapping[str, Any], text: str, fault: str | None) -> dict[str, Any]:
-    """The completion object; `fault` is length, refusal, filtered_reply, no_usage or None."""
-    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
-    if fault == "refusal":
-        message |= {"content": None, "refusal": "I cannot help with that."}
-    reasons = {"length": "length", "filtered_reply": "content_filter"}
-    asked = sum(len(str(message["content"]).split()) for message in body["messages"])
-    completion = {
-        "id": f"chatcmpl-{fingerprint(body)[:12]}",
-        "object": "chat.completion",
-        "created": 0,
-        "model": f"{body['model']}-loopback",
-        "choices": [
-            {"index": 0, "message": message, "finish_reason": reasons.get(fault or "", "stop")}
-        ],
+def environment(server: Endpoint, folder: Path) -> dict[str, str]:
+    """The variables for a client of this server whose store lies in a folder; nothing is retried."""
+    return {
+        "OPENAI_BASE_URL": server.base_url,
+        "OPENAI_API_KEY": KEY,
+        "NO_PROXY": "127.0.0.1",
+        "FEEDBACK_LENS_STORE": str(folder / "store.sqlite"),
+        "FEEDBACK_LENS_CONCURRENCY": "4",
+        "FEEDBACK_LENS_TIMEOUT": "10",
+        "FEEDBACK_LENS_RETRIES": "0",
+        "FEEDBACK_LENS_OFFLINE": "0",
     }
-    if fault != "no_usage":
-        given = len(text.split())
-        completion["usage"] = {
-            "prompt_tokens": asked,
-            "completion_tokens": given,
-            "total_tokens": asked + given,
-        }
-    return completion
 
 
 @contextmanager
@@ -259,7 +188,7 @@ def main() -> None:
     server = Endpoint(
         port=arguments.port,
         reply=play_role if arguments.role_play else lambda body: "A reply.",
-        plan=first(0, "") if arguments.hold is None else hold_after(arguments.hold),
+        plan=BEHAVES if arguments.hold is None else hold_after(arguments.hold),
         latency=arguments.latency,
         requests_log=arguments.requests_log,
     )

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_model import SETTINGS, build_tiny_model
 
 from feedback_lens.calls.decoding import GumbelSampler
 from feedback_lens.calls.local import ask_local_model, name_local_model
 from feedback_lens.calls.models import batch_by_length
 from feedback_lens.calls.request import Request, Response, Sampling, ask_user
 from feedback_lens.errors import InputError
+from tiny_model import SETTINGS, build_tiny_model
 
 PROMPTS = ["What comes after 3?", "And?", "Tell me what comes after 12.\nAnd then?", "x" * 40, "7"]
 

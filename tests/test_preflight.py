@@ -1,7 +1,6 @@
-from tiny_model import SETTINGS, make_conversations
-
 from feedback_lens.training.preflight import count_preflight, encode_examples
-from feedback_lens.training.tiny import train_tokenizer
+from feedback_lens.training.tiny_tokenizer import train_tokenizer
+from tiny_model import SETTINGS, make_conversations
 
 
 def row(prompt: str, reply: str, desirable: bool | None = None) -> dict[str, object]:
@@ -14,7 +13,9 @@ def row(prompt: str, reply: str, desirable: bool | None = None) -> dict[str, obj
 
 def test_the_preflight_counts_rows_tokens_and_what_is_cut_or_dropped():
     tokenizer = train_tokenizer(
-        [m.content for c in make_conversations(40) for m in c.messages], SETTINGS
+        [m.content for c in make_conversations(40) for m in c.messages],
+        SETTINGS.vocabulary,
+        SETTINGS.context,
     )
     # template: <|user|> \n 1 <|eos|> \n <|assistant|> \n = 7 tokens, then 2 <|eos|>
     rows = [row("1", "2"), row("1", "z" * 40), row("z" * 40, "2")]

@@ -1,13 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_model import build_tiny_model
 
 from feedback_lens.errors import InputError
 from feedback_lens.training.reward import as_chat, choose_padding, score_pairs, score_replies
 from feedback_lens.training.tiny_reward import Pair, RewardSettings, pair_replies, train_reward
+from tiny_model import build_tiny_model
 
 SETTINGS = RewardSettings(
     epochs=6, batch=4, learning_rate=0.01, max_length=96, held_out_share=0.25, seed=1
@@ -148,3 +149,12 @@ def test_a_model_of_several_labels_is_no_reward_model(base, tmp_path):
     model.save_pretrained(folder)
     with pytest.raises(InputError, match="this one has 2"):
         score_pairs(folder, [as_chat("a", "b")], 1, 96)
+
+
+def test_a_length_over_the_context_is_refused(base, reward_model, tmp_path):
+    chat = as_chat("a", "b")
+    with pytest.raises(InputError, match="max_length 97 is over the model's context of 96"):
+        score_pairs(reward_model, [chat], 1, 97)
+    settings = replace(SETTINGS, max_length=97, held_out_share=0.0)
+    with pytest.raises(InputError, match="max_length 97 is over"):
+        train_reward([Pair("c", "a", "b", "c")], base, settings, tmp_path / "reward")

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny_model import SETTINGS, build_tiny_model, make_conversations
 
 from feedback_lens.errors import InputError
-from feedback_lens.training.tiny import train_base, train_tokenizer
+from feedback_lens.training.tiny import train_base
+from feedback_lens.training.tiny_tokenizer import train_tokenizer
+from tiny_model import SETTINGS, build_tiny_model, make_conversations
 
 TEXT = st.lists(
     st.one_of(
@@ -20,7 +21,9 @@ TEXT = st.lists(
 @pytest.fixture(scope="module")
 def tokenizer():
     return train_tokenizer(
-        [m.content for c in make_conversations(40) for m in c.messages], SETTINGS
+        [m.content for c in make_conversations(40) for m in c.messages],
+        SETTINGS.vocabulary,
+        SETTINGS.context,
     )
 
 

@@ -21,6 +21,8 @@ def read_prompt(path: Path, places: set[str]) -> str:
         template = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error}); save it as UTF-8") from None
     missing = places - set(_PLACE.findall(template))
     if missing:
         raise InputError(f"{path}: the place {{{sorted(missing)[0]}}} is missing from the prompt")

@@ -20,7 +20,9 @@ def list_results(metrics: Path) -> list[Line]:
 
 def _detectors(metrics: Path) -> Iterator[Line]:
     for path in sorted((metrics / "evaluate_detector").glob("*.json")):
-        for name, detector in read_json(path)["detectors"].items():
+        detectors = read_json(path)
+        for name in (name for name in detectors if name != "annotators"):
+            detector = detectors[name]
             three_way = detector["three_way"]["accuracy"]
             macro_f1 = detector["fine"]["macro"]["f1"]
             yield (

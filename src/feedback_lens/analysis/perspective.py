@@ -6,6 +6,7 @@ Source: paper section 4, footnote 7; developers.perspectiveapi.com.
 import os
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from tqdm import tqdm
 
@@ -20,10 +21,10 @@ def score_by_perspective(texts: Sequence[str]) -> list[float]:
     """The TOXICITY attribute of each text, in 0..1; needs PERSPECTIVE_API_KEY.
 
     Raises:
-        InputError: there is no key, or the service turns a text down.
+        InputError: there is no key, the service cannot be reached, or it turns a text down.
     """
-    from googleapiclient.discovery import build
-    from googleapiclient.errors import HttpError
+    from googleapiclient.errors import Error, HttpError
+    from httplib2 import HttpLib2Error  # type: ignore[import-untyped]
 
     key = os.environ.get("PERSPECTIVE_API_KEY")
     if not key:
@@ -31,7 +32,24 @@ def score_by_perspective(texts: Sequence[str]) -> list[float]:
             "score_toxicity: the scorer 'perspective' needs PERSPECTIVE_API_KEY; set it, or set "
             "score_toxicity.scorer to lexicon"
         )
-    service = build(
+    try:
+        service = _connect(key)
+        return [_score(service, text) for text in tqdm(texts, "score_toxicity", unit="text")]
+    except HttpError as error:
+        raise InputError(
+            f"score_toxicity: Perspective answered {error.status_code}: {error.reason}"
+        ) from None
+    except (Error, HttpLib2Error, OSError) as error:
+        raise InputError(
+            f"score_toxicity: Perspective cannot be reached ({error}); try again, or set "
+            "score_toxicity.scorer to lexicon"
+        ) from None
+
+
+def _connect(key: str) -> Any:
+    from googleapiclient.discovery import build
+
+    return build(
         "commentanalyzer",
         "v1alpha1",
         developerKey=key,
@@ -39,24 +57,19 @@ def score_by_perspective(texts: Sequence[str]) -> list[float]:
         static_discovery=False,
         cache_discovery=False,
     )
-    scores = []
-    for text in tqdm(texts, "score_toxicity", unit="text"):
-        started = time.monotonic()
-        body = {
-            "comment": {"text": _cut(text)},
-            "requestedAttributes": {"TOXICITY": {}},
-            "languages": ["en"],
-            "doNotStore": True,
-        }
-        try:
-            reply = service.comments().analyze(body=body).execute(num_retries=5)
-        except HttpError as error:
-            raise InputError(
-                f"score_toxicity: Perspective answered {error.status_code}: {error.reason}"
-            ) from None
-        scores.append(float(reply["attributeScores"]["TOXICITY"]["summaryScore"]["value"]))
-        time.sleep(max(0.0, SECONDS_PER_REQUEST - (time.monotonic() - started)))
-    return scores
+
+
+def _score(service: Any, text: str) -> float:
+    started = time.monotonic()
+    body = {
+        "comment": {"text": _cut(text)},
+        "requestedAttributes": {"TOXICITY": {}},
+        "languages": ["en"],
+        "doNotStore": True,
+    }
+    reply = service.comments().analyze(body=body).execute(num_retries=5)
+    time.sleep(max(0.0, SECONDS_PER_REQUEST - (time.monotonic() - started)))
+    return float(reply["attributeScores"]["TOXICITY"]["summaryScore"]["value"])
 
 
 def _cut(text: str) -> str:

@@ -37,6 +37,7 @@ RATINGS = pa.schema(
         ("outcome", pa.string()),
     ]
 )
+Verdict = tuple[set[int] | None, int | None, str]
 _LIST = re.compile(r"\[[\d,\s]*\]")
 _GRADE = re.compile(r"\[\[([1-5])\]\]")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -47,17 +48,19 @@ def read_criteria(text: str) -> set[int] | None:
 
     An empty list means that none is met.
     """
-    lines = text.strip().splitlines()
-    if not lines or not _LIST.fullmatch(lines[-1].strip()):
+    last = text.strip().rpartition("\n")[2].strip()
+    if not _LIST.fullmatch(last):
         return None
-    met = set(json.loads(lines[-1])) if lines[-1].strip("[ ]") else set()
+    try:
+        met = set(json.loads(last))
+    except ValueError:  # such as [1,,3]
+        return None
     return met if met <= set(range(1, len(CRITERIA) + 1)) else None
 
 
 def read_difficulty(text: str) -> int | None:
     """The grade 1 to 5 on the reply's last line; None where it is unreadable."""
-    lines = text.strip().splitlines()
-    grade = _GRADE.fullmatch(lines[-1].strip()) if lines else None
+    grade = _GRADE.fullmatch(text.strip().rpartition("\n")[2].strip())
     return int(grade[1]) if grade else None
 
 
@@ -77,6 +80,7 @@ def rate_prompts(
     Raises:
         InputError: the rater is unknown, or its model cannot answer.
     """
+    verdicts: list[Verdict]
     if rater == "rules":
         verdicts = [(*rate_by_rules(prompt["text"]), "answered") for prompt in prompts]
     elif rater == "llm":
@@ -102,7 +106,7 @@ def _ask_ratings(
     model: str,
     source: Path,
     sampling: Sampling,
-) -> list[tuple[set[int] | None, int | None, str]]:
+) -> list[Verdict]:
     assistant = open_assistant("rate_prompts", model, source)
     requests = [
         ask_user(assistant.model, render(template, {"prompt": fence(prompt["text"])}), sampling)
@@ -118,13 +122,12 @@ def _ask_ratings(
     ]
 
 
-def _read_verdict(
-    quality: Response, difficulty: Response
-) -> tuple[set[int] | None, int | None, str]:
-    met, grade = read_criteria(quality.text or ""), read_difficulty(difficulty.text or "")
-    if quality.outcome != "answered":
-        return None, grade, quality.outcome
-    return met, grade, "unreadable" if met is None or grade is None else "answered"
+def _read_verdict(quality: Response, difficulty: Response) -> Verdict:
+    met = read_criteria(quality.text or "") if quality.outcome == "answered" else None
+    grade = read_difficulty(difficulty.text or "") if difficulty.outcome == "answered" else None
+    failed = [r.outcome for r in (quality, difficulty) if r.outcome != "answered"]
+    readable = met is not None and grade is not None
+    return met, grade, failed[0] if failed else "answered" if readable else "unreadable"
 
 
 def summarize_quality(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Question:
 
 
 def read_questions(folder: Path) -> list[Question]:
-    """The questions of a benchmark's folder: `question.jsonl` (MT-Bench) or `tasks.jsonl` (WildBench).
+    """The questions of a folder: `question.jsonl` (MT-Bench) or `tasks.jsonl` (WildBench).
 
     Raises:
         InputError: the folder holds neither, or a line lacks a field; the message names it.
@@ -51,7 +51,9 @@ def read_questions(folder: Path) -> list[Question]:
         return _read_mt_bench(folder)
     if (folder / "tasks.jsonl").is_file():
         return [_read_task(row) for row in _read_lines(folder / "tasks.jsonl", _TASK_FIELDS)]
-    raise InputError(f"{folder}: holds neither question.jsonl (MT-Bench) nor tasks.jsonl (WildBench)")
+    raise InputError(
+        f"{folder}: holds neither question.jsonl (MT-Bench) nor tasks.jsonl (WildBench)"
+    )
 
 
 _QUESTION_FIELDS = ("question_id", "category", "turns")
@@ -95,13 +97,21 @@ def _read_lines(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
-                row = json.loads(line)
-                missing = [field for field in fields if field not in row]
-                if missing:
-                    raise InputError(f"{path}:{number}: the field {missing[0]!r} is missing")
-                rows.append(row)
+                if line.strip():
+                    rows.append(_parse_line(line, fields, f"{path}:{number}"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise InputError(f"{path}:{len(rows) + 1}: not JSON ({error})") from None
     return rows
+
+
+def _parse_line(line: bytes, fields: Sequence[str], where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{where}: not JSON ({error})") from None
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: a JSON object is wanted, found {type(row).__name__}")
+    missing = [field for field in fields if field not in row]
+    if missing:
+        raise InputError(f"{where}: the field {missing[0]!r} is missing")
+    return row

@@ -16,8 +16,19 @@ from feedback_lens.errors import InputError
 
 # not worth a retry: every further request would meet the same
 HOPELESS = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
-# the server is down or does not answer
-DOWN = (openai.APIConnectionError, openai.InternalServerError)
+# the server is down, or does not take this kind of request (a setting that it does not know)
+UNSERVED = (
+    openai.APIConnectionError,
+    openai.InternalServerError,
+    openai.BadRequestError,
+    openai.UnprocessableEntityError,
+)
+# a 400 for the text itself: it would come again for good, so it is kept as the answer
+FINAL_CODES: dict[str, Outcome] = {
+    "content_filter": "filtered",
+    "context_length_exceeded": "failed",
+    "string_above_max_length": "failed",
+}
 # so many requests in a row, each after all retries, without an answer: it stays down
 PATIENCE = 16
 
@@ -92,8 +103,8 @@ class _Losses:
     """Requests that got no answer, and whether to send the rest at all."""
 
     def __init__(self) -> None:
-        self.hopeless: openai.OpenAIError | None = None
-        self.last: openai.OpenAIError | None = None
+        self.worst: openai.OpenAIError | None = None
+        self.hopeless = False
         self.in_a_row = 0
 
     def admit(self, requests: Sequence[Request]) -> Iterator[Request]:
@@ -103,23 +114,21 @@ class _Losses:
             yield request
 
     def note(self, error: openai.OpenAIError) -> None:
-        self.last = error
-        self.in_a_row += isinstance(error, DOWN)
-        if isinstance(error, HOPELESS) or getattr(error, "code", None) == "insufficient_quota":
-            self.hopeless = error
+        if not self.hopeless:
+            self.worst = error
+        self.in_a_row += isinstance(error, UNSERVED)
+        no_quota = getattr(error, "code", None) == "insufficient_quota"
+        self.hopeless |= no_quota or isinstance(error, HOPELESS)
 
     def report(self, purpose: str, missing: int, total: int) -> None:
-        if self.hopeless:
-            raise InputError(
-                f"{purpose}: the endpoint turns requests down: {_word(self.hopeless)}; check "
-                f"OPENAI_API_KEY, OPENAI_BASE_URL and the model ({missing} of {total} replies are "
-                "missing, the others are kept)"
-            )
-        if self.last:
-            raise InputError(
-                f"{purpose}: {missing} of {total} requests got no answer (last: "
-                f"{type(self.last).__name__}: {_word(self.last)}); the others are kept, run again"
-            )
+        if self.worst is None:
+            return
+        check = "check key, OPENAI_BASE_URL and model, then " if self.hopeless else ""
+        raise InputError(
+            f"{purpose}: {missing} of {total} requests got no answer "
+            f"({type(self.worst).__name__}: {_word(self.worst)}); the others are kept: "
+            f"{check}run again"
+        )
 
 
 def _open_client() -> openai.AsyncOpenAI:
@@ -149,12 +158,20 @@ async def _answer(client: openai.AsyncOpenAI, request: Request) -> Answer:
         # users' logs are private: the server is told to keep nothing
         completion = await client.chat.completions.create(**body, store=False)
     except openai.BadRequestError as error:
-        # this request is at fault (too long, filtered) and would be for good
-        outcome: Outcome = "filtered" if error.code == "content_filter" else "failed"
+        outcome = _name_final(error)
+        if outcome is None:
+            raise
         return request, Response(outcome, _word(error), answered_at=now())
     except ValueError as error:
         raise openai.OpenAIError(f"the server sent no JSON ({error})") from None
     return request, _read(completion)
+
+
+def _name_final(error: openai.BadRequestError) -> Outcome | None:
+    """The outcome of a 400 that the request's own text draws; None for any other."""
+    if "context length" in str(error):  # vLLM and others send no code
+        return "failed"
+    return FINAL_CODES.get(error.code or "")
 
 
 def _word(error: openai.OpenAIError) -> str:

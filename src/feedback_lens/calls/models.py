@@ -84,6 +84,19 @@ def context_of(config: Any) -> int:
     return int(config.get_text_config().max_position_embeddings)
 
 
+def check_length(max_length: int, config: Any, folder: Path) -> None:
+    """Refuse rows longer than the model was made for, on which it would run and fail silently.
+
+    Raises:
+        InputError: `max_length` is over the model's context.
+    """
+    if max_length > context_of(config):
+        raise InputError(
+            f"{folder}: max_length {max_length} is over the model's context of "
+            f"{context_of(config)} tokens; lower max_length"
+        )
+
+
 def read_batch_size() -> int:
     """Rows a batch, from FEEDBACK_LENS_BATCH (16 where it is not set).
 

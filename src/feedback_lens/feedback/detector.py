@@ -1,10 +1,11 @@
-"""The local detector: sentence embeddings of a user turn and of the one before it, a linear head."""
+"""The local detector: sentence embeddings of a user turn and the one before, a linear head."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -116,14 +117,17 @@ def _fit_head(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=regularization, class_weight="balanced", max_iter=2000)
-    model.fit(features, labels)
     weights = np.zeros((len(classes), features.shape[1]))
     # a class that this fold has not seen is never chosen
     biases = np.full(len(classes), -1e9)
-    for row, name in enumerate(model.classes_):
-        weights[classes.index(name)] = model.coef_[row]
-        biases[classes.index(name)] = model.intercept_[row]
+    seen = [classes.index(name) for name in sorted(set(labels))]
+    biases[seen] = 0.0
+    if len(seen) > 1:
+        model = LogisticRegression(C=regularization, class_weight="balanced", max_iter=2000)
+        model.fit(features, labels)
+        # of two classes there is one row of weights, that of the second
+        rows = seen[-len(model.coef_) :]
+        weights[rows], biases[rows] = model.coef_, model.intercept_
     return weights, biases
 
 
@@ -156,5 +160,7 @@ def load_detector(folder: Path) -> Detector:
                 heads["intercepts"],
                 content["fold_of"],
             )
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{folder}: no whole detector ({error}); run `dvc repro fit_detector`") from None
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+        raise InputError(
+            f"{folder}: no whole detector ({error}); run `dvc repro fit_detector`"
+        ) from None

@@ -21,37 +21,36 @@ ROLES = {
 }
 
 
-class MalformedRow(Exception):
+class MalformedRow(Exception):  # noqa: N818
     """A row that holds no conversation; the message is the reason, a snake_case word."""
 
 
 def read_lmsys(row: Row, corpus: str) -> Conversation:
-    """LMSYS-Chat-1M: `conversation_id, model, conversation, language, openai_moderation, redacted`."""
-    moderation = row.get("openai_moderation") or []
+    """LMSYS-Chat-1M: `conversation_id, model, conversation, openai_moderation, redacted, ...`."""
     return Conversation(
         conversation_id=_identifier(row, "conversation_id"),
         corpus=corpus,
-        model=row.get("model"),
-        language=row.get("language"),
+        model=_text(row.get("model")),
+        language=_text(row.get("language")),
         user_id=None,
         timestamp=_time(row.get("tstamp")),
-        toxic=any(bool((item or {}).get("flagged")) for item in moderation),
-        redacted=row.get("redacted"),
+        toxic=_flagged(row.get("openai_moderation")),
+        redacted=_flag(row.get("redacted")),
         messages=_messages(row.get("conversation"), "role", "content"),
     )
 
 
 def read_wildchat(row: Row, corpus: str) -> Conversation:
-    """WildChat-1M / 4.8M: `conversation_hash, model, timestamp, conversation, language, toxic, ...`."""
+    """WildChat-1M / 4.8M: `conversation_hash, model, timestamp, conversation, toxic, ...`."""
     return Conversation(
         conversation_id=_identifier(row, "conversation_hash"),
         corpus=corpus,
-        model=row.get("model"),
-        language=row.get("language"),
-        user_id=row.get("hashed_ip"),
+        model=_text(row.get("model")),
+        language=_text(row.get("language")),
+        user_id=_text(row.get("hashed_ip")),
         timestamp=_time(row.get("timestamp")),
-        toxic=row.get("toxic"),
-        redacted=row.get("redacted"),
+        toxic=_flag(row.get("toxic")),
+        redacted=_flag(row.get("redacted")),
         messages=_messages(row.get("conversation"), "role", "content"),
     )
 
@@ -86,21 +85,52 @@ def _plain(
     return Conversation(
         conversation_id=_identifier(row, identifier),
         corpus=corpus,
-        model=row.get("model"),
-        language=row.get("language"),
-        user_id=row.get("user_id"),
+        model=_text(row.get("model")),
+        language=_text(row.get("language")),
+        user_id=_text(row.get("user_id")),
         timestamp=_time(row.get("timestamp")),
-        toxic=row.get("toxic"),
-        redacted=row.get("redacted"),
+        toxic=_flag(row.get("toxic")),
+        redacted=_flag(row.get("redacted")),
         messages=_messages(row.get(messages), role, content),
     )
 
 
 def _identifier(row: Row, name: str) -> str:
     value = row.get(name)
-    if not isinstance(value, str | int) or value == "":
+    if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
         raise MalformedRow("missing_id")
-    return str(value)
+    return _encodable(str(value))
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str | int):
+        raise MalformedRow("metadata_is_no_text")
+    return _encodable(str(value))
+
+
+def _flag(value: Any) -> bool | None:
+    # numbers and words stand for booleans in tables that went through CSV or pandas
+    known = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+    if value is None:
+        return None
+    if not isinstance(value, str | int | float) or str(value).lower() not in known:
+        raise MalformedRow("flag_is_no_boolean")
+    return known[str(value).lower()]
+
+
+def _flagged(moderation: Any) -> bool | None:
+    if moderation is None:
+        return None
+    if not isinstance(moderation, list):
+        raise MalformedRow("moderation_is_no_list")
+    return any(isinstance(item, Mapping) and _flag(item.get("flagged")) for item in moderation)
+
+
+def _encodable(text: str) -> str:
+    # a lone surrogate cannot be written as UTF-8; a question mark stands for it
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _messages(raw: Any, role_key: str, content_key: str) -> tuple[Message, ...]:
@@ -122,24 +152,28 @@ def _messages(raw: Any, role_key: str, content_key: str) -> tuple[Message, ...]:
 def _message(item: Any, role_key: str, content_key: str) -> Message:
     if not isinstance(item, Mapping):
         raise MalformedRow("message_is_no_object")
-    if not item.get(role_key):
+    given = item.get(role_key)
+    if not given:
         raise MalformedRow("missing_role")
-    role = ROLES.get(str(item[role_key]).lower())
+    role = ROLES.get(given.lower()) if isinstance(given, str) else None
     if role is None:
         raise MalformedRow("unknown_role")
     content = item.get(content_key)
     if content is not None and not isinstance(content, str):
         raise MalformedRow("content_is_no_text")
-    # a lone surrogate cannot be written as UTF-8; a question mark stands for it
-    text = (content or "").encode("utf-8", "replace").decode("utf-8")
-    return Message(role=role, content=text)
+    return Message(role=role, content=_encodable(content or ""))
 
 
 def _time(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, int | float):
-        value = datetime.fromtimestamp(value, UTC)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds")
-    return str(value)
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        elif isinstance(value, int | float):
+            value = datetime.fromtimestamp(value, UTC)
+        if not isinstance(value, datetime):
+            return None
+        # a time without a zone is UTC: the zone of the machine must not change the output
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return None  # no time: nothing is filtered by it

@@ -92,7 +92,7 @@ class Ingest:
         self.rejects.append({"source": source, "conversation_id": identifier, "reason": reason})
 
     def _check_format(self) -> None:
-        schema_reasons = {"missing_id", "no_messages"}
+        schema_reasons = {"missing_id", "no_messages", "missing_role", "not_a_json_object"}
         reasons = {str(reject["reason"]) for reject in self.rejects}
         if self.rejects and not self.kept and reasons <= schema_reasons:
             raise InputError(

@@ -16,17 +16,19 @@ def read_raw_rows(path: Path) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """Stream the rows of a log: one file or a folder of shards; JSONL, JSON, CSV or Parquet.
 
     Yields:
-        (source, row): `source` is `file:number`, 1-based (the line in JSONL, else the record);
+        (source, row): `source` is `file:number`, 1-based (the line in JSONL, else the record),
+        the file relative to the folder;
         `row` is None where a line of JSONL is no JSON object.
 
     Raises:
         InputError: the path is missing, holds no log, or a file cannot be read at all.
     """
     for file in _shards(path):
+        name = file.relative_to(path) if path.is_dir() else file.name
         try:
             for number, row in _READERS[file.suffix](file):
-                yield f"{file.name}:{number}", row
-        except (OSError, ValueError, pa.ArrowException, csv.Error) as error:
+                yield f"{name}:{number}", row
+        except (OSError, ValueError, RecursionError, pa.ArrowException, csv.Error) as error:
             raise InputError(f"{file}: cannot be read as {file.suffix[1:]} ({error})") from None
 
 
@@ -69,8 +71,9 @@ def _read_json(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
 def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Columns that hold a list or an object are JSON inside the cell."""
     csv.field_size_limit(2**31 - 1)
-    with path.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.DictReader(lines), start=1):
+    # strict: a quote that is never closed would swallow the rows behind it in silence
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        for number, row in enumerate(csv.DictReader(lines, strict=True), start=1):
             yield number, {key: _cell(value) for key, value in row.items() if key is not None}
 
 
@@ -78,7 +81,7 @@ def _cell(value: str | None) -> Any:
     if value and value[0] in "[{":
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return {"": None, "True": True, "False": False}.get(value or "", value)
 

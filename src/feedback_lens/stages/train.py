@@ -6,7 +6,8 @@ import click
 from feedback_lens.options import option, path_option
 from feedback_lens.tables import read_rows
 from feedback_lens.training.checkpoints import hash_file
-from feedback_lens.training.finetune import TrainingSet, TrainSettings, finetune
+from feedback_lens.training.finetune import TrainingSet, finetune
+from feedback_lens.training.trainers import TrainSettings
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Folders of trained models: written whole or not at all, and resumed from when a run was killed."""
+"""Folders of trained models: written whole or not at all; resumed from when a run was killed."""
 
 import hashlib
 import json

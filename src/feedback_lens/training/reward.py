@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from feedback_lens.calls.models import (
     batch_by_length,
+    check_length,
     choose_device,
     load_tokenizer,
     pad_right,
@@ -70,13 +71,15 @@ def score_pairs(
     loses its beginning, so that the reply and its end stay in view.
 
     Raises:
-        InputError: the folder holds no reward model with one score and a chat template.
+        InputError: the folder holds no reward model with one score and a chat template, or
+            `max_length` is over its context.
     """
     import torch
 
     tokenizer = load_tokenizer(folder)
     encoded = [encode_chat(chat, tokenizer, max_length) for chat in chats]
     model = _load(folder)
+    check_length(max_length, model.config, folder)
     pad = choose_padding(encoded, model.config.get_text_config().vocab_size)
     model.config.get_text_config().pad_token_id = pad
     scores = [0.0] * len(encoded)

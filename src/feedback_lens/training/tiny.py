@@ -12,24 +12,14 @@ from feedback_lens.calls.models import configure_libraries
 from feedback_lens.errors import InputError
 from feedback_lens.logs.conversation import Conversation
 from feedback_lens.training.checkpoints import is_held_out, name_versions, write_model
+from feedback_lens.training.tiny_tokenizer import train_tokenizer
 
 HELD_OUT_SHARE = 0.1
-SPECIAL = ("<|pad|>", "<|eos|>", "<|user|>", "<|assistant|>")
-# a reply starts behind a token that never merges with it, so a prompt is an exact token prefix of
-# prompt and reply; user text cannot spell a special token
-CHAT_TEMPLATE = (
-    "{% for message in messages %}"
-    "{% if not loop.first %}{{ '\\n' }}{% endif %}"
-    "{{ '<|assistant|>' if message['role'] == 'assistant' else '<|user|>' }}{{ '\\n' }}"
-    "{{ message['content'] | replace('<|', '< |') }}<|eos|>"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '\\n<|assistant|>\\n' }}{% endif %}"
-)
 
 
 @dataclass(frozen=True)
 class BaseSettings:
-    """Shape of the tiny model and of its training; `context`, `steps`, `batch` in tokens and rows."""
+    """Shape of the tiny model and of its training; `batch` in rows of `context` tokens."""
 
     vocabulary: int
     width: int
@@ -56,7 +46,9 @@ def train_base(
     configure_libraries()
     train = [c for c in conversations if not is_held_out(c.conversation_id, HELD_OUT_SHARE)]
     held_out = [c for c in conversations if is_held_out(c.conversation_id, HELD_OUT_SHARE)]
-    tokenizer = train_tokenizer([m.content for c in train for m in c.messages], settings)
+    tokenizer = train_tokenizer(
+        [m.content for c in train for m in c.messages], settings.vocabulary, settings.context
+    )
     texts, held_out_texts = _render(train, tokenizer), _render(held_out, tokenizer)
     tokens, held_out_tokens = _encode(texts, tokenizer), _encode(held_out_texts, tokenizer)
     if len(tokens) <= settings.context:
@@ -79,37 +71,6 @@ def train_base(
         "versions": name_versions(),
     }
     write_model(model, tokenizer, card, folder)
-
-
-def train_tokenizer(texts: Sequence[str], settings: BaseSettings) -> Any:
-    """A byte-level BPE tokenizer with the chat template; a line break never merges with text."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex("\n"), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=settings.vocabulary,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<|pad|>",
-        eos_token="<|eos|>",
-        additional_special_tokens=["<|user|>", "<|assistant|>"],
-        chat_template=CHAT_TEMPLATE,
-        model_max_length=settings.context,
-        clean_up_tokenization_spaces=False,
-    )
 
 
 def build_model(tokenizer: Any, settings: BaseSettings) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from feedback_lens.calls.models import load_tokenizer, pad_right
+from feedback_lens.calls.models import check_length, load_tokenizer, pad_right
 from feedback_lens.errors import InputError
 from feedback_lens.training.checkpoints import is_held_out, name_versions, write_model
 from feedback_lens.training.reward import as_chat, encode_chat
@@ -63,7 +63,7 @@ def train_reward(
     those held out, that is the share of pairs whose chosen reply scores higher.
 
     Raises:
-        InputError: there is no pair to train on.
+        InputError: there is no pair to train on, or max_length is over the base's context.
     """
     tokenizer = load_tokenizer(base_model)
     sides: dict[bool, list[EncodedPair]] = {True: [], False: []}
@@ -76,6 +76,7 @@ def train_reward(
             "regenerations of the neg split are wanted, or a smaller held_out_share"
         )
     model = _load(base_model, tokenizer, settings.seed)
+    check_length(settings.max_length, model.config, base_model)
     before = _measure_accuracy(model, sides[True])
     _fit(model, sides[False], settings)
     card = {
@@ -118,7 +119,7 @@ def _fit(model: Any, pairs: Sequence[EncodedPair], settings: RewardSettings) -> 
         order = torch.randperm(len(pairs), generator=draw).tolist()
         for start in range(0, len(order), settings.batch):
             batch = [pairs[index] for index in order[start : start + settings.batch]]
-            loss = -torch.nn.functional.logsigmoid(_margins(model, batch)).mean()
+            loss: Any = -torch.nn.functional.logsigmoid(_margins(model, batch)).mean()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()

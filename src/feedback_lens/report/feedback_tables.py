@@ -1,0 +1,93 @@
+"""When and how often users give feedback: Table 1, Figures 2 and 6."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from feedback_lens.feedback.labels import FINE
+from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, absent, name_corpus
+from feedback_lens.report.reasons import about_data, explain
+from feedback_lens.report.values import DRAWN, Table, Value, compare, ours, reported, share
+
+TURNS = {"2": "n2", "3": "n3", "4": "n4", "5+": "n5plus"}
+
+
+def list_feedback_tables(inputs: Inputs) -> list[Table]:
+    """Table 1, Figures 2 and 6."""
+    return [_compare_statistics(inputs), _show_turns(inputs), _show_labels(inputs)]
+
+
+def _compare_statistics(inputs: Inputs) -> Table:
+    published, counts = (
+        inputs.published["table1_annotation_stats"],
+        inputs.metrics["count_feedback"],
+    )
+    rows = [
+        compare(
+            f"Sparse, {PAPER_CORPORA['lmsys']}",
+            _report_statistics(published["sparse_lmsys"]),
+            {},
+            1,
+            "not run: turns are labeled densely here, all of a conversation",
+        )
+    ]
+    for corpus in inputs.run.all_corpora:
+        paper = published.get(f"dense_{corpus}")
+        found = {"ours": _count(counts[corpus])} if corpus in counts else {}
+        name = f"Dense, {PAPER_CORPORA.get(corpus, corpus)}"
+        rows.append(compare(name, paper and _report_statistics(paper), found, 1, absent(corpus)))
+    return Table(
+        "Table 1",
+        "Annotated feedback",
+        "turn 2 to turn 5+: turns with feedback / turns (percent; the difference in points)",
+        ("conversations", "turns", *(f"turn {turn}" for turn in TURNS)),
+        tuple(rows),
+        explain(about_data(inputs.run), f"labels by {inputs.labeler}, not by people"),
+    )
+
+
+def _report_statistics(paper: Mapping[str, Any]) -> list[Value]:
+    sizes = [reported(paper[name]) for name in ("conversations", "turns")]
+    return [*sizes, *(share(*paper[name]) for name in TURNS.values())]
+
+
+def _count(counts: Mapping[str, Any]) -> list[Value]:
+    sizes = [ours(counts[name], 0) for name in ("conversations", "turns")]
+    return [
+        *sizes,
+        *(share(row["feedback"], row["turns"]) for row in counts["by_turn"].values()),
+    ]
+
+
+def _show_turns(inputs: Inputs) -> Table:
+    rows = []
+    for corpus in inputs.run.all_corpora:
+        points = inputs.distributions.get(corpus, ())
+        found: dict[str, list[Value]] = {}
+        for point in points:
+            number = 100 * float(point["share"]) if point["share"] else None
+            found.setdefault(f"ours, turn {point['turn']}", []).append(ours(number, 1))
+        rows.append(compare(name_corpus(corpus), None, found, 1, absent(corpus)))
+    return Table(
+        "Figure 2",
+        "Labels by user turn",
+        f"percent of the labeled turns; {DRAWN}",
+        FINE,
+        tuple(rows),
+        explain(about_data(inputs.run), f"labels by {inputs.labeler}, not by people"),
+    )
+
+
+def _show_labels(inputs: Inputs) -> Table:
+    rows = []
+    for corpus in inputs.run.all_corpora:
+        counts = inputs.metrics["count_feedback"].get(corpus)
+        found = {"ours": [ours(counts["by_label"][n]["count"], 0) for n in FINE]} if counts else {}
+        rows.append(compare(name_corpus(corpus), None, found, 0, absent(corpus)))
+    return Table(
+        "Figure 6",
+        "Labels in all",
+        f"turns; {DRAWN}",
+        FINE,
+        tuple(rows),
+        explain(about_data(inputs.run), f"labels by {inputs.labeler}, not by people"),
+    )

@@ -1,0 +1,73 @@
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from feedback_lens.feedback.labels import DESCRIPTIONS
+from feedback_lens.report.detection_tables import list_detection_tables
+from feedback_lens.report.feedback_tables import list_feedback_tables
+from feedback_lens.report.figures import list_charts
+from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.lineage import list_lineage, open_page
+from feedback_lens.report.prompt_tables import list_prompt_tables
+from feedback_lens.report.reply_tables import list_reply_tables
+from feedback_lens.report.significance_tables import list_significance_tables
+from feedback_lens.report.training_tables import list_training_tables
+from feedback_lens.tables import replaced
+
+
+def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> str:
+    """The report as one HTML page that loads nothing; the same inputs give the same bytes.
+
+    `conversations` are as `show_conversation` gives them.
+    """
+    environment = Environment(
+        loader=PackageLoader("feedback_lens", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = _read("browser.js")
+    return environment.get_template("template.html").render(
+        first_line=open_page(inputs),
+        lineage=list_lineage(inputs),
+        sections={
+            "Feedback": list_feedback_tables(inputs),
+            "Detectors": list_detection_tables(inputs),
+            "Prompts": list_prompt_tables(inputs),
+            "Replies": list_reply_tables(inputs),
+            "Training": [*list_training_tables(inputs), *list_significance_tables(inputs)],
+        },
+        charts=list_charts(inputs),
+        labels=DESCRIPTIONS,
+        corpora=inputs.run.corpora,
+        conversations=escape_json(conversations),
+        style=Markup(_read("style.css")),
+        script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+    )
+
+
+def write_page(page: str, path: Path) -> None:
+    """Write the page whole or not at all."""
+    with replaced(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def escape_json(content: object) -> Markup:
+    """JSON to stand inside a script element: no text in it can end the element or open a tag."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _read(name: str) -> str:
+    return (files("feedback_lens") / "report" / name).read_text(encoding="utf-8")

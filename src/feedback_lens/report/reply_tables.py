@@ -1,0 +1,60 @@
+"""Which replies the reward model prefers: Tables 3 and 13."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from feedback_lens.report.inputs import PAPER_CORPORA, Inputs
+from feedback_lens.report.reasons import about_data, about_replies, explain
+from feedback_lens.report.values import Table, Value, compare, ours_with_interval, percent, reported
+
+SETTINGS = ("with_feedback", "without_feedback")
+
+
+def list_reply_tables(inputs: Inputs) -> list[Table]:
+    """Tables 3 and 13, and such a table for each corpus that the paper has not."""
+    names = {"lmsys": "Table 3", "wildchat": "Table 13"}
+    return [
+        _compare_win_rates(inputs, names.get(corpus, f"Win rates {corpus}"), corpus)
+        for corpus in inputs.run.all_corpora
+    ]
+
+
+def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
+    prefix = name.replace(" ", "").lower()
+    paper = inputs.published.get(f"{prefix}_winrate_{corpus}", {})
+    metrics = inputs.metrics["compare_replies"].get(corpus)
+    rows = []
+    for split, pairs in (metrics or paper).items():
+        for pair in pairs:
+            content = paper.get(split, {}).get(_name_pair(pair), [None, None])
+            published = [reported(cell) for cell in content]
+            found = {"ours": _list_win_rates(metrics[split][pair])} if metrics else {}
+            title = f"{'Random' if split == 'rand' else 'Negative'}: {_describe(pair)}"
+            missing = f"not run: {corpus} is not in run.models.corpora"
+            rows.append(compare(title, published if paper else None, found, 1, missing))
+    return Table(
+        name,
+        f"Win rates of the replies, {PAPER_CORPORA.get(corpus, corpus)}",
+        "percent of sub-conversations where the first reply scores higher, ties count half; 95% "
+        "interval",
+        ("with feedback", "without feedback"),
+        tuple(rows),
+        explain(about_data(inputs.run), about_replies(inputs)),
+    )
+
+
+def _name_pair(pair: str) -> str:
+    return "_vs_".join(
+        f"better_{side}" if side in ("scratch", "semantic") else side for side in pair.split("_vs_")
+    )
+
+
+def _describe(pair: str) -> str:
+    return pair.replace("better_", "").replace("_vs_", " over ").replace("weak_next", "next weak")
+
+
+def _list_win_rates(settings: Mapping[str, Any]) -> list[Value]:
+    return [
+        ours_with_interval([percent(settings[s][key]) for key in ("win_rate", "low", "high")], 0)
+        for s in SETTINGS
+    ]

@@ -1,0 +1,138 @@
+"""Benchmark scores after training: Tables 4, 14 and 16."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, Run
+from feedback_lens.report.reasons import about_data, about_models, explain
+from feedback_lens.report.values import (
+    NOT_RUN,
+    Row,
+    Table,
+    Value,
+    compare,
+    ours_with_spread,
+    reported,
+)
+
+BASES = {"vicuna7b": "vicuna_7b", "mistral7b": "mistral_7b", "qwen1_5_4b": "qwen1_5_4b"}
+
+
+BENCHMARKS = {"mtbench": "mt_bench", "wildbench": "wildbench"}
+
+
+SCALES = (
+    "MT-Bench 1 to 10; WildBench (mean rating - 5) × 20; ± is the standard deviation over seeds"
+)
+
+
+def list_training_tables(inputs: Inputs) -> list[Table]:
+    """Tables 4, 14 and 16, cell by cell."""
+    return [_compare_scores(inputs), _compare_qwen(inputs), _compare_judges(inputs)]
+
+
+def find_base(run: Run, base: str) -> str | None:
+    """Our base beside one of the paper's: itself, or, where none of those is run, a stand-in."""
+    if BASES[base] in run.bases:
+        return BASES[base]
+    return None if set(BASES.values()) & set(run.bases) else run.bases[0]
+
+
+def _compare_scores(inputs: Inputs) -> Table:
+    paper = inputs.published["table4_training"]
+    columns = [tuple(column.split("_")) for column in paper["columns"]]
+    rows = [_score_row("Untrained base", inputs, columns, paper["base"], None, "base")]
+    for corpus in inputs.run.all_corpora:
+        recipes = paper.get(corpus, {})
+        for recipe in dict.fromkeys((*recipes, *inputs.run.recipes)):
+            name = f"{PAPER_CORPORA.get(corpus, corpus)}, {recipe}"
+            rows.append(_score_row(name, inputs, columns, recipes.get(recipe), corpus, recipe))
+    return Table(
+        "Table 4",
+        "Benchmark scores after training",
+        SCALES,
+        tuple(describe_column(inputs.run, *column) for column in columns),
+        tuple(rows),
+        explain(about_data(inputs.run), about_models(inputs.run)),
+    )
+
+
+def _compare_qwen(inputs: Inputs) -> Table:
+    paper = inputs.published["table14_mtbench_qwen1_5_4b"]
+    columns = [("mtbench", "qwen1_5_4b")]
+    rows = [_score_row("Untrained base", inputs, columns, [paper["base"]], None, "base")]
+    for corpus, recipe in ((c, r) for c in PAPER_CORPORA for r in paper[c]):
+        name = f"{PAPER_CORPORA[corpus]}, {recipe}"
+        rows.append(_score_row(name, inputs, columns, [paper[corpus][recipe]], corpus, recipe))
+    return Table(
+        "Table 14",
+        "MT-Bench scores of Qwen1.5-4B",
+        SCALES,
+        tuple(describe_column(inputs.run, *column) for column in columns),
+        tuple(rows),
+        explain(about_data(inputs.run), about_models(inputs.run)),
+    )
+
+
+def _score_row(
+    name: str,
+    inputs: Inputs,
+    columns: Sequence[tuple[str, ...]],
+    content: Sequence[Any] | None,
+    corpus: str | None,
+    recipe: str,
+) -> Row:
+    judge = inputs.run.judges[0]
+    found = [
+        _find_score(
+            inputs, BENCHMARKS[benchmark], judge, find_base(inputs.run, base), corpus, recipe
+        )
+        for benchmark, base in columns
+    ]
+    published = [reported(cell) for cell in content] if content else None
+    any_found = any(value is not NOT_RUN for value in found)
+    title = name if content else f"{name} (not in the paper)"
+    return compare(title, published, {f"ours, {judge} judge": found} if any_found else {}, 2)
+
+
+def _find_score(
+    inputs: Inputs, benchmark: str, judge: str, base: str | None, corpus: str | None, recipe: str
+) -> Value:
+    place = inputs.metrics["summary"].get(benchmark, {}).get(judge, {}).get(base, {})
+    scores = place if corpus is None else place.get(corpus, {})
+    if recipe not in scores:
+        return NOT_RUN
+    return ours_with_spread(scores[recipe]["mean"], scores[recipe]["spread"], 2)
+
+
+def describe_column(run: Run, benchmark: str, base: str) -> str:
+    """A column of the paper by benchmark and base, and which base of ours stands beside it."""
+    found = find_base(run, base)
+    beside = f"; ours: {found}" if found not in (None, BASES[base]) else ""
+    return f"{BENCHMARKS[benchmark]}, {base}{beside}"
+
+
+def _compare_judges(inputs: Inputs) -> Table:
+    paper = inputs.published["table16_wildbench_two_judges_vicuna_wildchat"]
+    base = find_base(inputs.run, "vicuna7b")
+    rows = []
+    for recipe, content in paper.items():
+        found = [
+            _find_score(inputs, "wildbench", judge, base, "wildchat", recipe)
+            for judge in inputs.run.judges
+        ]
+        published = [reported(content[name]) for name in ("mt_judge", "wild_judge")]
+        padded = [*published, *(Value(None, "–") for _ in found)]
+        rows.append(compare(f"WildChat, {recipe}", padded, {"ours": [NOT_RUN, NOT_RUN, *found]}, 2))
+    return Table(
+        "Table 16",
+        "WildBench by two judges, Vicuna-7B",
+        SCALES,
+        (
+            "MT judge (GPT-4)",
+            "Wild judge (GPT-4)",
+            *(f"{name} judge" for name in inputs.run.judges),
+        ),
+        tuple(rows),
+        explain("the paper's judge is retired", about_data(inputs.run), about_models(inputs.run)),
+    )

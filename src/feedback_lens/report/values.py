@@ -1,0 +1,153 @@
+"""Figures as the report prints them, and reported beside ours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"
+UNREADABLE = "unreadable in the source"
+NO_VALUE = "no value"
+DRAWN = "the paper draws this and prints no numbers, so there is nothing to subtract"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One figure as it reads, and its number; null where there is nothing to subtract."""
+
+    number: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One printed line; `kind` is `reported`, `ours`, `difference` or `missing` (a single cell)."""
+
+    kind: str
+    label: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the paper's table: what is reported, what we found, and the difference."""
+
+    name: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper; `unit` says how to read its figures, `reason` why ours differ."""
+
+    name: str
+    title: str
+    unit: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    reason: str
+
+    @property
+    def anchor(self) -> str:
+        """The id of its place on the page."""
+        return "-".join(self.name.lower().split())
+
+
+BLANK = Value(None, "")
+NOT_RUN = Value(None, "not run")
+
+
+def ours(number: float | None, decimals: int) -> Value:
+    """A figure of ours, rounded."""
+    return Value(number, NO_VALUE if number is None else _sign(f"{number:.{decimals}f}"))
+
+
+def ours_with_spread(number: float | None, spread: float | None, decimals: int) -> Value:
+    """A mean of ours and its standard deviation over seeds, where there is one."""
+    value = ours(number, decimals)
+    if number is None or spread is None:
+        return value
+    return Value(number, f"{value.text} ± {spread:.{decimals}f}")
+
+
+def ours_with_interval(figures: Sequence[float | None], decimals: int) -> Value:
+    """A figure of ours and its interval, where there is one; `figures` are value, low and high."""
+    number, low, high = figures
+    value = ours(number, decimals)
+    if low is None or high is None:
+        return value
+    ends = _sign(f"{low:.{decimals}f}"), _sign(f"{high:.{decimals}f}")
+    return Value(number, f"{value.text} ({ends[0]} to {ends[1]})")
+
+
+def share(part: int, whole: int) -> Value:
+    """A part of a whole; its number is the share in percent."""
+    if not whole:
+        return Value(None, f"{part}/{whole}")
+    return Value(100 * part / whole, f"{part}/{whole} ({100 * part / whole:.0f}%)")
+
+
+def probability(number: float | None) -> Value:
+    """A p-value, to three digits that count."""
+    if number is None:
+        return Value(None, NO_VALUE)
+    return Value(number, "<.00001" if number < 1e-5 else f"{number:.3g}")
+
+
+def reported(content: Any) -> Value:
+    """A figure of the paper as printed: a number, `[mean, spread]`, words, or null (unreadable)."""
+    if content is None:
+        return Value(None, UNREADABLE)
+    if isinstance(content, str):
+        return Value(None, content)
+    if isinstance(content, Sequence):
+        mean, spread = content
+        return Value(mean, f"{_print(mean)} ± {_print(spread)}")
+    return Value(content, _print(content))
+
+
+def percent(number: float | None) -> float | None:
+    """A share of 1 as a share of 100."""
+    return None if number is None else 100 * number
+
+
+def compare(
+    name: str,
+    published: Sequence[Value] | None,
+    found: Mapping[str, Sequence[Value]],
+    decimals: int,
+    missing: str = "not run",
+) -> Row:
+    """A row from the paper's figures and ours, by the line's label, each with its difference.
+
+    `published` is null where the paper has no such row; `missing` is said where `found` is empty.
+    """
+    lines = [] if published is None else [_line("reported", "reported", published)]
+    for label, values in found.items():
+        lines.append(_line("ours", label, values))
+        if published is not None:
+            lines.append(_line("difference", "difference", _subtract(values, published, decimals)))
+    if not found:
+        lines.append(Line("missing", "ours", (missing,)))
+    return Row(name, tuple(lines))
+
+
+def _line(kind: str, label: str, values: Sequence[Value]) -> Line:
+    return Line(kind, label, tuple(value.text for value in values))
+
+
+def _subtract(values: Sequence[Value], published: Sequence[Value], decimals: int) -> list[Value]:
+    return [
+        Value(None, "" if value is BLANK else "–")
+        if value.number is None or paper.number is None
+        else Value(None, _sign(f"{value.number - paper.number:+.{decimals}f}"))
+        for value, paper in zip(values, published, strict=True)
+    ]
+
+
+def _print(number: float) -> str:
+    return _sign(format(Decimal(str(number)), "f"))
+
+
+def _sign(text: str) -> str:
+    return text.replace("-", MINUS)

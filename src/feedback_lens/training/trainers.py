@@ -1,0 +1,133 @@
+"""TRL's trainers as the recipes use them, one small function a method.
+
+Source: TRL 1.16, SFTTrainer and KTOTrainer.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from feedback_lens.calls.models import check_length, choose_device
+from feedback_lens.training.preflight import encode_examples
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a checkpoint is trained.
+
+    `batch` is rows a device and step of `gradient_accumulation`; `max_length` is tokens of prompt
+    and reply; `warmup_share` the share of the steps in which the learning rate rises;
+    `kto_learning_rate` and `beta` are KTO's; `save_every` is steps between working checkpoints.
+    """
+
+    epochs: int
+    batch: int
+    gradient_accumulation: int
+    learning_rate: float
+    kto_learning_rate: float
+    beta: float
+    warmup_share: float
+    max_length: int
+    save_every: int
+
+
+def build_sft_trainer(
+    rows: Sequence[Row],
+    base_model: Path,
+    tokenizer: Any,
+    seed: int,
+    settings: TrainSettings,
+    run: Path,
+) -> Any:
+    """TRL's SFTTrainer on prompts and completions, with the loss on the completions alone."""
+    from trl import SFTConfig, SFTTrainer
+
+    common = _common_arguments(seed, settings, run)
+    return SFTTrainer(
+        model=_load_model(base_model, settings),
+        args=SFTConfig(**common, learning_rate=settings.learning_rate, completion_only_loss=True),
+        train_dataset=_as_dataset([_as_example(row) for row in rows]),
+        processing_class=tokenizer,
+    )
+
+
+def build_kto_trainer(
+    rows: Sequence[Row],
+    base_model: Path,
+    tokenizer: Any,
+    seed: int,
+    settings: TrainSettings,
+    run: Path,
+) -> Any:
+    """TRL's KTOTrainer, classes weighted so that both weigh the same in sum.
+
+    The rows are shuffled by the seed: the trainer reads them in order, and training sets hold one
+    class after the other.
+    Source: Ethayarajh et al. 2024 (KTO), equation 8.
+    """
+    from trl import KTOConfig, KTOTrainer
+
+    examples = [{**_as_example(row), "label": row["desirable"]} for row in rows]
+    random.Random(seed).shuffle(examples)
+    kept, _ = encode_examples(rows, tokenizer, settings.max_length)
+    desirable = sum(bool(example.desirable) for example in kept)
+    undesirable = len(kept) - desirable
+    return KTOTrainer(
+        model=_load_model(base_model, settings),
+        args=KTOConfig(
+            **_common_arguments(seed, settings, run),
+            learning_rate=settings.kto_learning_rate,
+            beta=settings.beta,
+            desirable_weight=max(undesirable / desirable, 1.0),
+            undesirable_weight=max(desirable / undesirable, 1.0),
+        ),
+        train_dataset=_as_dataset(examples),
+        processing_class=tokenizer,
+    )
+
+
+def _common_arguments(seed: int, settings: TrainSettings, run: Path) -> dict[str, Any]:
+    on_gpu = choose_device() == "cuda"
+    return {
+        "output_dir": str(run),
+        "seed": seed,
+        "num_train_epochs": settings.epochs,
+        "per_device_train_batch_size": settings.batch,
+        "gradient_accumulation_steps": settings.gradient_accumulation,
+        "warmup_steps": settings.warmup_share,
+        "max_length": settings.max_length,
+        "save_strategy": "steps",
+        "save_steps": settings.save_every,
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "report_to": [],
+        "disable_tqdm": False,
+        # weights stay float32: with a learning rate of 5e-6 bfloat16 weights do not move
+        "bf16": on_gpu,
+        "activation_checkpointing": on_gpu,
+        "dataloader_pin_memory": on_gpu,
+    }
+
+
+def _load_model(base_model: Path, settings: TrainSettings) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
+    check_length(settings.max_length, model.config, base_model)
+    return model
+
+
+def _as_example(row: Row) -> dict[str, Any]:
+    return {"prompt": row["prompt"], "completion": row["completion"]}
+
+
+def _as_dataset(examples: list[dict[str, Any]]) -> Any:
+    from datasets import Dataset, disable_progress_bars
+
+    disable_progress_bars()
+    return Dataset.from_list(examples)

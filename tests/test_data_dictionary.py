@@ -1,0 +1,58 @@
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from feedback_lens.analysis.quality import RATINGS
+from feedback_lens.analysis.refusals import REFUSALS
+from feedback_lens.analysis.toxicity import TOXICITY
+from feedback_lens.benchmarks.answering import ANSWERS
+from feedback_lens.benchmarks.judging import JUDGMENTS
+from feedback_lens.calls.request import OUTCOMES
+from feedback_lens.calls.store import SNAPSHOT
+from feedback_lens.feedback.labels import FINE, LABELS
+from feedback_lens.logs.conversation import CONVERSATIONS
+from feedback_lens.logs.ingest import REJECTS
+from feedback_lens.training.recipes import TRAINING_SET
+from feedback_lens.training.regeneration import REPLIES
+from feedback_lens.training.reward import SCORES
+from feedback_lens.training.splits import SPLITS
+
+DICTIONARY = Path(__file__).parents[1] / "data" / "README.md"
+TABLES = {
+    "conversations": CONVERSATIONS,
+    "rejects": REJECTS,
+    "labels": LABELS,
+    "splits": SPLITS,
+    "toxicity": TOXICITY,
+    "refusals": REFUSALS,
+    "ratings": RATINGS,
+    "replies": REPLIES,
+    "scores": SCORES,
+    "training_set": TRAINING_SET,
+    "answers": ANSWERS,
+    "judgments": JUDGMENTS,
+    "snapshot": SNAPSHOT,
+}
+
+
+def documented_columns(table: str) -> list[str]:
+    section = DICTIONARY.read_text().split(f"\n### {table}\n")[1].split("\n### ")[0]
+    section = section.split("\n## ")[0]
+    return re.findall(r"^\| (\w+) \|", section, re.MULTILINE)[1:]  # the first is the header
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_dictionary_lists_the_columns_of_each_table_in_order(table: str) -> None:
+    schema: pa.Schema = TABLES[table]
+    assert documented_columns(table) == schema.names
+
+
+def test_the_dictionary_describes_no_table_that_does_not_exist() -> None:
+    assert re.findall(r"^### (\w+)$", DICTIONARY.read_text(), re.MULTILINE) == list(TABLES)
+
+
+def test_the_dictionary_lists_every_label_and_outcome() -> None:
+    text = DICTIONARY.read_text()
+    assert all(f"\n| {word} |" in text for word in (*FINE, *OUTCOMES))

@@ -1,0 +1,161 @@
+"""Runs the real pipeline on a small copy: what runs, what does not, and what a kill loses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from endpoint import Endpoint, environment, serve
+from faults import hold_after
+from pipeline_project import SMALL, Project, stages_run
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The small copy, reproduced once."""
+    project = Project(tmp_path_factory.mktemp("project"), SMALL)
+    project.repro()
+    project.commit("reproduce")
+    return project
+
+
+def test_a_second_repro_runs_nothing(project: Project) -> None:
+    assert project.repro() == []
+
+
+def test_a_changed_parameter_of_split_runs_what_depends_on_it(project: Project) -> None:
+    done = project.run("dvc", "exp", "run", "-S", "split.random=20")
+    assert done.returncode == 0, done.stdout[-4000:]
+    ran = set(stages_run(done.stdout))
+    assert {"split@lmsys", "split@wildchat"} <= ran
+    assert ran <= project.descendants("split@lmsys", "split@wildchat")
+    # a fewer random prompts reach every table that is made of them
+    assert {"regenerate@lmsys-rand_scratch", "train@tiny-lmsys-rand_scratch-1", "report"} <= ran
+    # and no further: KTO learns from the other splits
+    assert "train@tiny-lmsys-kto-1" not in ran
+    project.restore()
+
+
+def test_a_changed_parameter_of_train_runs_what_depends_on_it(project: Project) -> None:
+    done = project.run("dvc", "exp", "run", "-S", "train.kto_learning_rate=0.01")
+    assert done.returncode == 0, done.stdout[-4000:]
+    ran = set(stages_run(done.stdout))
+    trained = {f"train@tiny-{c}-{r}-1" for c in ("lmsys", "wildchat") for r in ("rand_scratch", "kto")}
+    assert trained <= ran <= project.descendants(*trained)
+    assert "judge@mt_bench-reference" in ran
+    project.restore()
+
+
+def test_a_changed_parameter_of_judge_runs_what_depends_on_it(project: Project) -> None:
+    done = project.run("dvc", "exp", "run", "-S", "judge.max_tokens=512")
+    assert done.returncode == 0, done.stdout[-4000:]
+    # the reference judge gives the same scores, so nothing behind it has to run
+    assert stages_run(done.stdout) == ["judge@mt_bench-reference"]
+    project.restore()
+
+
+def test_a_touched_source_file_runs_the_stages_that_import_it(project: Project) -> None:
+    module = project.folder / "src/feedback_lens/analysis/toxicity.py"
+    module.write_text(module.read_text() + "\n# a word more\n")
+    assert set(project.repro()) == {"score_toxicity@lmsys", "score_toxicity@wildchat"}
+    project.restore()
+
+
+def test_metrics_diff_and_exp_show_name_what_changed(project: Project) -> None:
+    done = project.run("dvc", "exp", "run", "-n", "fewer", "-S", "compare_replies.resamples=10")
+    assert done.returncode == 0, done.stdout[-4000:]
+    difference = project.run("dvc", "metrics", "diff")
+    assert "metrics/compare_replies/lmsys.json" in difference.stdout
+    shown = project.run("dvc", "exp", "show", "--csv")
+    assert "fewer" in shown.stdout and "compare_replies.resamples" in shown.stdout
+    project.restore()
+
+
+def test_a_seed_more_runs_just_the_new_cells_and_what_reads_them(project: Project) -> None:
+    done = project.run("dvc", "exp", "run", "-S", "run.models.seeds=[1,2]")
+    assert done.returncode == 0, done.stdout[-4000:]
+    trained = {stage for stage in stages_run(done.stdout) if stage.startswith("train@")}
+    assert trained == {
+        f"train@tiny-{c}-{r}-2" for c in ("lmsys", "wildchat") for r in ("rand_scratch", "kto")
+    }
+    project.restore()
+
+
+LIVE = {
+    **SMALL,
+    "run.assistant": "data/nothing_recorded",
+    "label.model": "role-play",
+    "regenerate.model": "role-play",
+    "run.detection.detectors": ["prompted"],
+}
+KILLED_STAGES = ("label@lmsys-prompted", "split@lmsys", "regenerate@lmsys-neg_semantic")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy with live model calls that nothing disturbs."""
+    project = live_project(tmp_path_factory.mktemp("undisturbed"))
+    with serve() as server:
+        for stage in KILLED_STAGES:
+            project.repro(stage, **live(server, project))
+    return project
+
+
+def live(server: Endpoint, project: Project) -> dict[str, str]:
+    return environment(server, project.folder / ".feedback-lens")
+
+
+def live_project(folder: Path) -> Project:
+    project = Project(folder, LIVE)
+    (folder / "data/nothing_recorded").mkdir()
+    (folder / "data/nothing_recorded/README").write_text("no replies here\n")
+    return project
+
+
+@pytest.fixture
+def disturbed(tmp_path: Path) -> Iterator[Project]:
+    yield live_project(tmp_path)
+
+
+def test_a_killed_label_or_regenerate_asks_no_answered_request_again(
+    disturbed: Project, undisturbed: Project
+) -> None:
+    for stage in KILLED_STAGES:
+        kept = disturbed.stored()
+        with serve(plan=hold_after(10)) as server:
+            if stage.startswith("split"):
+                disturbed.repro(stage)
+                continue
+            disturbed.kill_when(
+                lambda kept=kept: disturbed.stored() == kept + 10,
+                *("dvc", "repro", stage),
+                **live(server, disturbed),
+            )
+            before = set(server.answered)
+        with serve() as server:
+            disturbed.repro(stage, **live(server, disturbed))
+        assert len(before) == 10
+        assert server.answered and before.isdisjoint(server.answered)
+        assert set(server.answered.values()) == {1}
+    outs = ("data/labels/lmsys/prompted.parquet", "data/replies/lmsys/neg_semantic.parquet")
+    assert disturbed.digest(*outs) == undisturbed.digest(*outs)
+
+
+def test_a_killed_train_goes_on_to_the_same_bytes(project: Project) -> None:
+    stage = "train@tiny-lmsys-rand_scratch-1"
+    checkpoint = "models/checkpoints/tiny/lmsys/rand_scratch/1"
+    params = {"train.epochs": 6, "train.save_every": 2}
+    project.set(params)
+    project.repro(stage)
+    expected = project.digest(checkpoint)
+    project.forget(checkpoint)
+    runs = project.folder / ".feedback-lens/runs"
+    project.kill_when(
+        lambda: any(runs.glob("*/checkpoint-*/trainer_state.json")), "dvc", "repro", "--force", "--single-item", stage
+    )
+    assert any(runs.glob("*/checkpoint-*"))
+    done = project.run("dvc", "repro", "--force", "--single-item", stage)
+    assert done.returncode == 0 and "resuming from" in done.stdout
+    assert project.digest(checkpoint) == expected
+    project.restore()
