@@ -31,7 +31,12 @@ HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"
 LABELED = {("c1", 2): "NEG_2", ("c1", 3): "NEU", ("c2", 2): "POS", ("c3", 2): None}
 GOLD = {("c1", 2): "NEG_2", ("c1", 3): "NEG_1", ("c2", 2): "POS", ("c3", 2): "NEU"}
 CELLS = Cells(
-    ("mt_bench", "wildbench"), ("reference",), ("tiny",), ("lmsys",), ("rand_scratch", "kto"), (1, 2)
+    ("mt_bench", "wildbench"),
+    ("reference",),
+    ("tiny",),
+    ("lmsys",),
+    ("rand_scratch", "kto"),
+    (1, 2),
 )
 
 
@@ -77,7 +82,9 @@ def _list_options(folder):
     }
     axes = {"recipes": CELLS.recipes, "seeds": CELLS.seeds, "benchmarks": CELLS.benchmarks}
     several = [(name, value) for name, values in axes.items() for value in values]
-    return [part for name, value in [*options.items(), *several] for part in (f"--{name}", str(value))]
+    return [
+        part for name, value in [*options.items(), *several] for part in (f"--{name}", str(value))
+    ]
 
 
 def _converse(identifier, turns, opening="Hello"):
@@ -160,5 +167,8 @@ def _rate(*sets):
 
 def _frame():
     return pd.DataFrame(
-        [{"conversation_id": c, "turn": turn, "label": label} for (c, turn), label in LABELED.items()]
+        [
+            {"conversation_id": c, "turn": turn, "label": label}
+            for (c, turn), label in LABELED.items()
+        ]
     )

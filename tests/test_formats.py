@@ -203,7 +203,7 @@ HOSTILE = st.recursive(
     | st.sampled_from(["user", "assistant", "system", "true"]),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.fixed_dictionaries({}, optional={k: inner for k in ("role", "content", "flagged")})
+        | st.fixed_dictionaries({}, optional=dict.fromkeys(("role", "content", "flagged"), inner))
     ),
     max_leaves=8,
 )

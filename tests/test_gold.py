@@ -2,8 +2,6 @@ import pytest
 
 from feedback_lens.errors import InputError
 from feedback_lens.feedback.gold import read_gold, read_gold_sets, reduce_gold
-from feedback_lens.logs.conversation import CONVERSATIONS, Conversation, Message
-from feedback_lens.tables import write_rows
 
 HEADER = "conversation_id,turn,labels\n"
 
@@ -67,25 +65,14 @@ def test_files_that_are_no_csv_are_named(tmp_path):
         read_gold(tmp_path / "absent.csv")
 
 
-def conversation(identifier):
-    messages = tuple(
-        Message(role, f"{role} {turn}") for turn in (1, 2) for role in ("user", "assistant")
-    )
-    return Conversation(identifier, "lmsys", None, None, None, None, None, None, messages)
-
-
-def test_gold_sets_come_with_their_conversations(tmp_path):
-    for corpus, names in {"lmsys": "ab", "wildchat": "cd"}.items():
-        rows = [conversation(name).as_row() for name in names]
-        write_rows(rows, tmp_path / f"{corpus}.parquet", CONVERSATIONS)
+def test_gold_sets_are_read_together_without_second_annotators(tmp_path):
     (tmp_path / "lmsys.csv").write_text(HEADER + "b,2,POS\n")
     (tmp_path / "wildchat.csv").write_text(HEADER + "c,2,NEG_1|NEG_2\n")
     (tmp_path / "wildchat_second.csv").write_text(HEADER + "d,2,POS\n")
-    conversations, labels = read_gold_sets(tmp_path, tmp_path)
-    assert [c.conversation_id for c in conversations] == ["b", "c"]
-    assert labels == {("b", 2): "POS", ("c", 2): "NEG_2"}
+    assert read_gold_sets(tmp_path) == {("b", 2): "POS", ("c", 2): "NEG_2"}
 
 
 def test_a_folder_without_gold_is_an_error(tmp_path):
+    (tmp_path / "lmsys_second.csv").write_text(HEADER + "b,2,POS\n")
     with pytest.raises(InputError, match="no gold set; write one as"):
-        read_gold_sets(tmp_path, tmp_path)
+        read_gold_sets(tmp_path)

@@ -11,7 +11,7 @@ function make(tag, name, ...children) {
 }
 
 const chip = (label) => make("span", `chip ${label ?? "none"}`, label ?? "unlabeled");
-const labeled = (turns) => turns.slice(1);
+const labeled = (turns) => turns.slice(1); // the first user turn answers no reply
 
 function showScores(scores) {
   const rows = Object.entries(scores).flatMap(([split, candidates]) =>

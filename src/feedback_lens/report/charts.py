@@ -17,7 +17,7 @@ from feedback_lens.report.svg import (
     draw_text,
 )
 
-LABELS = 150
+LABELS = 165
 RIGHT = 16
 
 
@@ -58,7 +58,7 @@ def draw_points(
 ) -> Chart:
     """Points with intervals or boxes on one scale; rows of label and marks, one below another.
 
-    `lines` are values to mark by a dashed line; the scale holds them.
+    The scale holds `lines`, and those beside zero are marked.
     """
     ticks = list_ticks(
         [*lines, *(n for _, marks in rows for mark in marks for n in _numbers(mark))]
@@ -74,7 +74,7 @@ def draw_points(
         parts += [draw_mark(mark, y + 12 + 13 * index, place) for index, mark in enumerate(marks)]
         y += height
     grid = [draw_rule(place(tick), y, "grid") for tick in ticks]
-    grid += [draw_rule(place(value), y, "reference") for value in lines]
+    grid += [draw_rule(place(value), y, "reference") for value in lines if value]
     axis = [draw_text(place(tick), y + 18, f"{tick:g}", "middle") for tick in ticks]
     return Chart(title, legend, draw_svg(title, y + 24, [*grid, *parts, *axis]))
 

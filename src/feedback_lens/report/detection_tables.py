@@ -36,6 +36,7 @@ BINARY = (
 )
 
 
+PROMPTS = {"prior": "prior work's prompt", "ours": "the paper's prompt"}
 PRIOR_MISSING = "not run: the prompt of prior work is not part of this project"
 
 
@@ -64,13 +65,13 @@ def _compare_kappas(inputs: Inputs) -> Table:
         for name, metrics in inputs.metrics["evaluate_detector"].items()
     }
     published = [reported(paper[name]) for name in GRANULARITIES]
-    rows = [compare("Two annotators", published, found, 2, "not run: no gold set")]
+    rows = [compare("Two annotators", published, found, "not run: no gold set")]
     for detector in inputs.run.detectors:
         beyond = {
             f"ours, {name}": _list_kappas(metrics[detector])
             for name, metrics in inputs.metrics["evaluate_detector"].items()
         }
-        rows.append(compare(f"{detector} detector and gold (not in the paper)", None, beyond, 2))
+        rows.append(compare(f"{detector} detector and gold (not in the paper)", None, beyond))
     return Table(
         "Kappa",
         "Agreement of two annotators",
@@ -93,10 +94,12 @@ def _compare_accuracies(inputs: Inputs) -> Table:
             paper = inputs.published["table2_detection_accuracy"][kind][prompt]
             published = [reported(paper[n]) for n in (*GRANULARITIES, "precision", "recall")]
             found, missing = _find(inputs, kind, prompt, _list_accuracies)
-            rows.append(compare(f"{kind.capitalize()}, {prompt}", published, found, 1, missing))
+            rows.append(
+                compare(f"{kind.capitalize()}, {PROMPTS[prompt]}", published, found, missing)
+            )
     for detector in inputs.run.other_detectors:
         found = _measure(inputs, "dense", detector, _list_accuracies)
-        rows.append(compare(f"Dense, {detector} detector (not in the paper)", None, found, 1))
+        rows.append(compare(f"Dense, {detector} detector (not in the paper)", None, found))
     return Table(
         "Table 2",
         "Automatic detection of feedback",
@@ -121,7 +124,7 @@ def _compare_binary(inputs: Inputs, name: str, kind: str, columns: Sequence[str]
         paper = inputs.published[f"{name.replace(' ', '').lower()}_binary_{kind}"][prompt]
         found, missing = _find(inputs, kind, prompt, partial(_list_binary, columns=columns))
         published = [reported(paper[column]) for column in columns]
-        rows.append(compare(prompt.capitalize(), published, found, 1, missing))
+        rows.append(compare(PROMPTS[prompt], published, found, missing))
     return Table(
         name,
         f"Feedback or none, {kind} set",
@@ -148,10 +151,10 @@ def _compare_classes(inputs: Inputs, name: str, kind: str, prompt: str) -> Table
         content = paper[part]
         cells = content if isinstance(content, list) else [content]
         published = [reported(cell) for cell in cells] + [BLANK] * (3 - len(cells))
-        rows.append(compare(part, published, found, 1, missing))
+        rows.append(compare(part, published, found, missing))
     return Table(
         name,
-        f"Negative, positive or none, {kind} set, {prompt} prompt",
+        f"Negative, positive or none, {kind} set, {PROMPTS[prompt]}",
         "percent (accuracy stands in the first column)",
         ("precision", "recall", "F1"),
         tuple(rows),

@@ -26,7 +26,6 @@ def _compare_statistics(inputs: Inputs) -> Table:
             f"Sparse, {PAPER_CORPORA['lmsys']}",
             _report_statistics(published["sparse_lmsys"]),
             {},
-            1,
             "not run: turns are labeled densely here, all of a conversation",
         )
     ]
@@ -34,7 +33,7 @@ def _compare_statistics(inputs: Inputs) -> Table:
         paper = published.get(f"dense_{corpus}")
         found = {"ours": _count(counts[corpus])} if corpus in counts else {}
         name = f"Dense, {PAPER_CORPORA.get(corpus, corpus)}"
-        rows.append(compare(name, paper and _report_statistics(paper), found, 1, absent(corpus)))
+        rows.append(compare(name, paper and _report_statistics(paper), found, absent(corpus)))
     return Table(
         "Table 1",
         "Annotated feedback",
@@ -66,7 +65,7 @@ def _show_turns(inputs: Inputs) -> Table:
         for point in points:
             number = 100 * float(point["share"]) if point["share"] else None
             found.setdefault(f"ours, turn {point['turn']}", []).append(ours(number, 1))
-        rows.append(compare(name_corpus(corpus), None, found, 1, absent(corpus)))
+        rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
     return Table(
         "Figure 2",
         "Labels by user turn",
@@ -82,7 +81,7 @@ def _show_labels(inputs: Inputs) -> Table:
     for corpus in inputs.run.all_corpora:
         counts = inputs.metrics["count_feedback"].get(corpus)
         found = {"ours": [ours(counts["by_label"][n]["count"], 0) for n in FINE]} if counts else {}
-        rows.append(compare(name_corpus(corpus), None, found, 0, absent(corpus)))
+        rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
     return Table(
         "Figure 6",
         "Labels in all",

@@ -13,7 +13,7 @@ from feedback_lens.report.svg import Mark
 
 SPLITS = {"neg": "drew negative feedback", "rand": "random", "pos": "drew positive feedback"}
 LABELS = {label: f"{label} {description}" for label, description in DESCRIPTIONS.items()}
-SETTINGS = {"with_feedback": "with the feedback in view", "without_feedback": "without"}
+SETTINGS = {"with_feedback": "with the feedback in view", "without_feedback": "without it"}
 CRITERIA = (
     "specificity",
     "domain_knowledge",

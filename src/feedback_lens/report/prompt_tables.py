@@ -60,7 +60,7 @@ def _show_toxicity(inputs: Inputs) -> Table:
         if metrics:
             scorers.add(metrics["scorer"])
         found = _list_toxicity(metrics) if metrics else {}
-        rows.append(compare(name_corpus(corpus), None, found, 3, absent(corpus)))
+        rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
     return Table(
         "Figure 3",
         "Toxicity of the prompts that drew feedback",
@@ -96,7 +96,7 @@ def _compare_refusals(inputs: Inputs) -> Table:
         metrics = inputs.metrics["find_refusals"].get(corpus)
         found = _list_refusals(metrics) if metrics else {}
         published = [reported(paper)] * len(SPLITS) if paper else None
-        rows.append(compare(name_corpus(corpus), published, found, 1, absent(corpus)))
+        rows.append(compare(name_corpus(corpus), published, found, absent(corpus)))
     return Table(
         "Refusals",
         "Replies that refuse",
@@ -122,7 +122,7 @@ def _show_quality(inputs: Inputs) -> Table:
     for corpus in inputs.run.all_corpora:
         metrics = inputs.metrics["rate_prompts"].get(corpus)
         found = _list_quality(metrics) if metrics else {}
-        rows.append(compare(name_corpus(corpus), None, found, 3, absent(corpus)))
+        rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
     return Table(
         "Figure 4",
         "Quality of the prompts that drew feedback",
@@ -152,9 +152,9 @@ def _compare_quality(inputs: Inputs) -> Table:
             found = {"ours": [ours(quality[name], 3) for name in CRITERIA]} if quality else {}
             missing = f"not run: no prompts in {split}" if metrics else absent(corpus)
             name = f"{name_corpus(corpus)}, {SPLITS[split]}"
-            rows.append(compare(name, published, found, 3, missing))
+            rows.append(compare(name, published, found, missing))
     lima = [reported(cell) for cell in paper["lima"]]
-    rows.append(compare("LIMA", lima, {}, 3, "not run: LIMA's prompts are not among the inputs"))
+    rows.append(compare("LIMA", lima, {}, "not run: LIMA's prompts are not among the inputs"))
     return Table(
         "Table 12",
         "Quality of the prompts by criterion",
@@ -172,7 +172,7 @@ def _compare_benchmarks(inputs: Inputs) -> Table:
         published = [reported(paper[name][key]) for key in ("prompts", "mean_tokens", "complexity")]
         found = {"ours": _describe_questions(metrics[benchmark])} if benchmark in metrics else {}
         missing = "not run: its questions are not rated"
-        rows.append(compare(benchmark, published, found, 2, missing))
+        rows.append(compare(benchmark, published, found, missing))
     return Table(
         "Table 15",
         "The benchmarks' questions",

@@ -31,12 +31,12 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
             found = {"ours": _list_win_rates(metrics[split][pair])} if metrics else {}
             title = f"{'Random' if split == 'rand' else 'Negative'}: {_describe(pair)}"
             missing = f"not run: {corpus} is not in run.models.corpora"
-            rows.append(compare(title, published if paper else None, found, 1, missing))
+            rows.append(compare(title, published if paper else None, found, missing))
     return Table(
         name,
         f"Win rates of the replies, {PAPER_CORPORA.get(corpus, corpus)}",
         "percent of sub-conversations where the first reply scores higher, ties count half; 95% "
-        "interval",
+        "interval (the paper prints a dash for the random ones with feedback)",
         ("with feedback", "without feedback"),
         tuple(rows),
         explain(about_data(inputs.run), about_replies(inputs)),

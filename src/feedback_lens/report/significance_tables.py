@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from feedback_lens.report.inputs import PAPER_CORPORA, Inputs
+from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, Run
 from feedback_lens.report.reasons import about_data, about_models, explain
-from feedback_lens.report.training_tables import BENCHMARKS, describe_column, find_base
+from feedback_lens.report.training_tables import BENCHMARKS, describe_column, find_base, why_absent
 from feedback_lens.report.values import (
     NOT_RUN,
     Row,
@@ -38,7 +38,7 @@ def _compare_p_values(inputs: Inputs) -> Table:
                 for benchmark, base in columns
             ]
             content = paper.get(corpus, {}).get(recipe)
-            rows += _p_row(corpus, recipe, content, tests)
+            rows += _p_row(inputs.run, corpus, recipe, content, tests)
     return Table(
         "Table 17",
         "Paired t-tests against training on rand_scratch",
@@ -50,17 +50,24 @@ def _compare_p_values(inputs: Inputs) -> Table:
 
 
 def _p_row(
-    corpus: str, recipe: str, content: Sequence[Any] | None, tests: Sequence[Metrics | None]
+    run: Run,
+    corpus: str,
+    recipe: str,
+    content: Sequence[Any] | None,
+    tests: Sequence[Metrics | None],
 ) -> list[Row]:
     name = f"{PAPER_CORPORA.get(corpus, corpus)}, {recipe}"
     if not any(tests):
-        return [compare(name, [reported(cell) for cell in content], {}, 6)] if content else []
+        if not content:
+            return []
+        missing = why_absent(run, corpus, recipe)
+        return [compare(name, [reported(cell) for cell in content], {}, missing)]
     found = {
         label: [probability(test[key]) if test else NOT_RUN for test in tests]
         for label, key in {"ours": "p", "ours, Holm": "p_holm"}.items()
     }
     published = [reported(cell) for cell in content] if content else None
-    return [compare(name if content else f"{name} (not in the paper)", published, found, 6)]
+    return [compare(name if content else f"{name} (not in the paper)", published, found)]
 
 
 def _find_test(
@@ -80,15 +87,16 @@ def _show_differences(inputs: Inputs) -> Table:
                 for corpus, recipes in corpora.items():
                     found = {recipe: [_list_difference(test)] for recipe, test in recipes.items()}
                     rows.append(
-                        compare(f"{benchmark}, {judge} judge, {base}, {corpus}", None, found, 2)
+                        compare(f"{benchmark}, {judge} judge, {base}, {corpus}", None, found)
                     )
     return Table(
         "Differences",
         "How far the recipes are from the reference recipe",
-        "on the benchmark's scale; 95% interval over questions and seeds",
+        "on the benchmark's scale, 95% interval over questions and seeds; not in the paper, whose "
+        "p-values tell no size",
         ("recipe less reference",),
         tuple(rows),
-        explain("not in the paper, whose p-values tell no size"),
+        "",
     )
 
 

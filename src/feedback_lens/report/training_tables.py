@@ -92,7 +92,8 @@ def _score_row(
     published = [reported(cell) for cell in content] if content else None
     any_found = any(value is not NOT_RUN for value in found)
     title = name if content else f"{name} (not in the paper)"
-    return compare(title, published, {f"ours, {judge} judge": found} if any_found else {}, 2)
+    found_by_judge = {f"ours, {judge} judge": found} if any_found else {}
+    return compare(title, published, found_by_judge, why_absent(inputs.run, corpus, recipe))
 
 
 def _find_score(
@@ -103,6 +104,15 @@ def _find_score(
     if recipe not in scores:
         return NOT_RUN
     return ours_with_spread(scores[recipe]["mean"], scores[recipe]["spread"], 2)
+
+
+def why_absent(run: Run, corpus: str | None, recipe: str) -> str:
+    """What stands in the place of a recipe's figures that there are not."""
+    if corpus is not None and corpus not in run.corpora:
+        return absent(corpus)
+    if corpus is not None and recipe not in run.recipes:
+        return f"not run: {recipe} is not in run.models.recipes"
+    return "not run: none of the paper's bases of this table is in run.models.bases"
 
 
 def describe_column(run: Run, benchmark: str, base: str) -> str:
@@ -123,7 +133,7 @@ def _compare_judges(inputs: Inputs) -> Table:
         ]
         published = [reported(content[name]) for name in ("mt_judge", "wild_judge")]
         padded = [*published, *(Value(None, "–") for _ in found)]
-        rows.append(compare(f"WildChat, {recipe}", padded, {"ours": [NOT_RUN, NOT_RUN, *found]}, 2))
+        rows.append(compare(f"WildChat, {recipe}", padded, {"ours": [NOT_RUN, NOT_RUN, *found]}))
     return Table(
         "Table 16",
         "WildBench by two judges, Vicuna-7B",

@@ -13,10 +13,14 @@ DRAWN = "the paper draws this and prints no numbers, so there is nothing to subt
 
 @dataclass(frozen=True)
 class Value:
-    """One figure as it reads, and its number; null where there is nothing to subtract."""
+    """One figure as it reads, and its number; null where there is nothing to subtract.
+
+    `decimals` are those of a difference from it.
+    """
 
     number: float | None
     text: str
+    decimals: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,13 @@ class Table:
         """The id of its place on the page."""
         return "-".join(self.name.lower().split())
 
+    @property
+    def missing(self) -> str:
+        """What to say once where nothing of the table is run, for one and the same reason."""
+        ours = [line for row in self.rows for line in row.lines if line.kind != "reported"]
+        texts = {line.cells[0] if line.kind == "missing" else "" for line in ours}
+        return texts.pop() if len(texts) == 1 else ""
+
 
 BLANK = Value(None, "")
 NOT_RUN = Value(None, "not run")
@@ -59,7 +70,8 @@ NOT_RUN = Value(None, "not run")
 
 def ours(number: float | None, decimals: int) -> Value:
     """A figure of ours, rounded."""
-    return Value(number, NO_VALUE if number is None else _sign(f"{number:.{decimals}f}"))
+    text = NO_VALUE if number is None else _sign(f"{number:.{decimals}f}")
+    return Value(number, text, decimals)
 
 
 def ours_with_spread(number: float | None, spread: float | None, decimals: int) -> Value:
@@ -67,7 +79,7 @@ def ours_with_spread(number: float | None, spread: float | None, decimals: int) 
     value = ours(number, decimals)
     if number is None or spread is None:
         return value
-    return Value(number, f"{value.text} ± {spread:.{decimals}f}")
+    return Value(number, f"{value.text} ± {spread:.{decimals}f}", decimals)
 
 
 def ours_with_interval(figures: Sequence[float | None], decimals: int) -> Value:
@@ -77,21 +89,22 @@ def ours_with_interval(figures: Sequence[float | None], decimals: int) -> Value:
     if low is None or high is None:
         return value
     ends = _sign(f"{low:.{decimals}f}"), _sign(f"{high:.{decimals}f}")
-    return Value(number, f"{value.text} ({ends[0]} to {ends[1]})")
+    return Value(number, f"{value.text} ({ends[0]} to {ends[1]})", decimals)
 
 
 def share(part: int, whole: int) -> Value:
     """A part of a whole; its number is the share in percent."""
     if not whole:
         return Value(None, f"{part}/{whole}")
-    return Value(100 * part / whole, f"{part}/{whole} ({100 * part / whole:.0f}%)")
+    percentage = 100 * part / whole
+    return Value(percentage, f"{part}/{whole} ({percentage:.0f}%)", 1)
 
 
 def probability(number: float | None) -> Value:
     """A p-value, to three digits that count."""
     if number is None:
         return Value(None, NO_VALUE)
-    return Value(number, "<.00001" if number < 1e-5 else f"{number:.3g}")
+    return Value(number, "<.00001" if number < 1e-5 else f"{number:.3g}", 6)
 
 
 def reported(content: Any) -> Value:
@@ -115,7 +128,6 @@ def compare(
     name: str,
     published: Sequence[Value] | None,
     found: Mapping[str, Sequence[Value]],
-    decimals: int,
     missing: str = "not run",
 ) -> Row:
     """A row from the paper's figures and ours, by the line's label, each with its difference.
@@ -126,7 +138,7 @@ def compare(
     for label, values in found.items():
         lines.append(_line("ours", label, values))
         if published is not None:
-            lines.append(_line("difference", "difference", _subtract(values, published, decimals)))
+            lines.append(_line("difference", "difference", _subtract(values, published)))
     if not found:
         lines.append(Line("missing", "ours", (missing,)))
     return Row(name, tuple(lines))
@@ -136,13 +148,14 @@ def _line(kind: str, label: str, values: Sequence[Value]) -> Line:
     return Line(kind, label, tuple(value.text for value in values))
 
 
-def _subtract(values: Sequence[Value], published: Sequence[Value], decimals: int) -> list[Value]:
-    return [
-        Value(None, "" if value is BLANK else "–")
-        if value.number is None or paper.number is None
-        else Value(None, _sign(f"{value.number - paper.number:+.{decimals}f}"))
-        for value, paper in zip(values, published, strict=True)
-    ]
+def _subtract(values: Sequence[Value], published: Sequence[Value]) -> list[Value]:
+    return [_difference(value, paper) for value, paper in zip(values, published, strict=True)]
+
+
+def _difference(value: Value, paper: Value) -> Value:
+    if value.number is None or paper.number is None:
+        return BLANK if value is BLANK else Value(None, "–")
+    return Value(None, _sign(f"{value.number - paper.number:+.{value.decimals}f}"))
 
 
 def _print(number: float) -> str:

@@ -3,13 +3,13 @@ from typing import Any
 
 import click
 
-from feedback_lens.logs.conversation import read_conversations
-from feedback_lens.options import list_option, option, path_option
+from feedback_lens.logs.samples import read_samples
+from feedback_lens.options import option, path_option
 from feedback_lens.training.tiny import BaseSettings, train_base
 
 
 @click.command()
-@list_option("--conversations", type=Path)
+@path_option("--samples")
 @option("--base")
 @path_option("--model")
 @option("--vocabulary", type=click.IntRange(261))  # 256 bytes, 4 special tokens and a merge
@@ -21,10 +21,10 @@ from feedback_lens.training.tiny import BaseSettings, train_base
 @option("--batch", type=click.IntRange(1))
 @option("--learning_rate", type=click.FloatRange(0, min_open=True))
 @option("--seed", type=int)
-def main(conversations: tuple[Path, ...], base: str, model: Path, **settings: Any) -> None:
-    """Train the sample's tiny base model on the text of the conversations."""
+def main(samples: Path, base: str, model: Path, **settings: Any) -> None:
+    """Train the sample's tiny base model on the text of the sample logs."""
     train_base(
-        conversations=[row for path in conversations for row in read_conversations(path)],
+        conversations=read_samples(samples),
         name=base,
         settings=BaseSettings(**settings),
         folder=model,

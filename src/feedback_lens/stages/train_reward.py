@@ -9,9 +9,9 @@ from feedback_lens.training.tiny_reward import RewardSettings, pair_replies, tra
 
 
 @click.command()
-@list_option("--splits", type=Path)
+@path_option("--splits")
+@path_option("--replies")
 @list_option("--corpora")
-@path_option("--replies_folder")
 @list_option("--regenerations")
 @path_option("--base")
 @path_option("--model")
@@ -22,21 +22,21 @@ from feedback_lens.training.tiny_reward import RewardSettings, pair_replies, tra
 @option("--held_out_share", type=click.FloatRange(0, 1, max_open=True))
 @option("--seed", type=int)
 def main(
-    splits: tuple[Path, ...],
+    splits: Path,
+    replies: Path,
     corpora: tuple[str, ...],
-    replies_folder: Path,
     regenerations: tuple[str, ...],
     base: Path,
     model: Path,
     **settings: Any,
 ) -> None:
     """Train the sample's tiny reward model to prefer regenerated replies to the weak ones."""
-    folders = [replies_folder / corpus for corpus in corpora]
     pairs = [
         pair
-        for path, folder in zip(splits, folders, strict=True)
+        for corpus in corpora
         for pair in pair_replies(
-            read_rows(path), {name: read_rows(folder / f"{name}.parquet") for name in regenerations}
+            read_rows(splits / f"{corpus}.parquet"),
+            {name: read_rows(replies / corpus / f"{name}.parquet") for name in regenerations},
         )
     ]
     train_reward(pairs, base_model=base, settings=RewardSettings(**settings), folder=model)
