@@ -8,6 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export MALLOC_MMAP_MAX_ ?= 0
 export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 export HF_HUB_OFFLINE ?= 1
+export TQDM_MININTERVAL ?= 1
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .PHONY: setup repro results test test-fast check format record clean

@@ -107,9 +107,7 @@ class Project:
         assert done.returncode == 0, done.stdout[-4000:]
         return stages_run(done.stdout)
 
-    def kill_when(
-        self, ready: Callable[[], bool], *command: str, **environment: str
-    ) -> None:
+    def kill_when(self, ready: Callable[[], bool], *command: str, **environment: str) -> None:
         """Start a command and kill -9 it and all its children when `ready` says so."""
         process = subprocess.Popen(
             command,
@@ -140,7 +138,9 @@ class Project:
     def _files(self, names: Iterable[str]) -> Iterable[Path]:
         for name in names:
             path = self.folder / name
-            yield from (p for p in sorted(path.rglob("*")) if p.is_file()) if path.is_dir() else [path]
+            yield from (
+                (p for p in sorted(path.rglob("*")) if p.is_file()) if path.is_dir() else [path]
+            )
 
     def restore(self) -> None:
         """Back to the last commit, with its outs from the cache."""

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 PROJECT = Path(__file__).parents[1]
 SAMPLE = PROJECT / "data/sample/lmsys.jsonl"
 
@@ -109,5 +108,3 @@ def test_a_wrong_endpoint_is_one_line_without_the_key(tmp_path: Path) -> None:
     last = error.splitlines()[-1]  # before it stands the progress
     assert code == 1 and last.startswith("Error: label: ") and "run again" in last
     assert "sk-secret" not in error
-
-

@@ -143,7 +143,7 @@ def test_a_detector_comes_back_as_it_was_saved(detector, tmp_path):
 def test_a_damaged_detector_is_named(detector, tmp_path, damage):
     save_detector(detector, tmp_path)
     (tmp_path / "heads.npz").write_bytes(damage)
-    with pytest.raises(InputError, match="no whole detector .*run `dvc repro fit_detector`"):
+    with pytest.raises(InputError, match=r"no whole detector .*run `dvc repro fit_detector`"):
         load_detector(tmp_path)
 
 

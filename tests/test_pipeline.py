@@ -9,6 +9,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+
 from import_closure import find_closure
 
 PROJECT = Path(__file__).parents[1]

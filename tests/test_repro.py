@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from endpoint import Endpoint, environment, serve
 from faults import hold_after
 from pipeline_project import SMALL, Project, stages_run
@@ -41,7 +42,9 @@ def test_a_changed_parameter_of_train_runs_what_depends_on_it(project: Project) 
     done = project.run("dvc", "exp", "run", "-S", "train.kto_learning_rate=0.01")
     assert done.returncode == 0, done.stdout[-4000:]
     ran = set(stages_run(done.stdout))
-    trained = {f"train@tiny-{c}-{r}-1" for c in ("lmsys", "wildchat") for r in ("rand_scratch", "kto")}
+    trained = {
+        f"train@tiny-{c}-{r}-1" for c in ("lmsys", "wildchat") for r in ("rand_scratch", "kto")
+    }
     assert trained <= ran <= project.descendants(*trained)
     assert "judge@mt_bench-reference" in ran
     project.restore()
@@ -152,7 +155,12 @@ def test_a_killed_train_goes_on_to_the_same_bytes(project: Project) -> None:
     project.forget(checkpoint)
     runs = project.folder / ".feedback-lens/runs"
     project.kill_when(
-        lambda: any(runs.glob("*/checkpoint-*/trainer_state.json")), "dvc", "repro", "--force", "--single-item", stage
+        lambda: any(runs.glob("*/checkpoint-*/trainer_state.json")),
+        "dvc",
+        "repro",
+        "--force",
+        "--single-item",
+        stage,
     )
     assert any(runs.glob("*/checkpoint-*"))
     done = project.run("dvc", "repro", "--force", "--single-item", stage)

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import click
 
-
 from feedback_lens.calls.store import ResponseStore, default_store_path, write_snapshot
 from feedback_lens.results import list_results
 
@@ -37,7 +36,9 @@ def unpack(folder: Path) -> None:
 def stats() -> None:
     """Count the store's replies and tokens, by model and outcome."""
     rows = _open_store().stats()
-    click.echo(f"{'model':<40} {'outcome':<12} {'replies':>9} {'prompt tok.':>12} {'reply tok.':>12}")
+    click.echo(
+        f"{'model':<40} {'outcome':<12} {'replies':>9} {'prompt tok.':>12} {'reply tok.':>12}"
+    )
     for model, outcome, *counts in rows:
         replies, asked, answered = counts
         click.echo(f"{model:<40} {outcome:<12} {replies:>9} {asked:>12} {answered:>12}")

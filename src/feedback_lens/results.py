@@ -51,7 +51,10 @@ def _score_lines(name: str, corpora: dict[str, Any]) -> Iterator[Line]:
     for corpus, recipes in corpora.items():
         if corpus != "base":
             for recipe, score in recipes.items():
-                yield f"{name}, {corpus} {recipe}", f"{_number(score['mean'])} ± {_number(score['spread'])}"
+                yield (
+                    f"{name}, {corpus} {recipe}",
+                    f"{_number(score['mean'])} ± {_number(score['spread'])}",
+                )
 
 
 def _number(value: float | None) -> str:

@@ -38,7 +38,10 @@ def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, schema: pa.Schema)
     Memory holds one batch; the bytes are the same from run to run for the same rows.
     """
     remaining = iter(rows)
-    with replaced(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
+    with (
+        replaced(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as file,
+    ):
         while batch := list(islice(remaining, BATCH_ROWS)):
             file.write_table(pa.Table.from_pylist(batch, schema=schema))
 
@@ -67,7 +70,9 @@ def _read(path: Path, columns: list[str] | None) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such table; `dvc repro` makes it, `dvc pull` fetches it") from None
+        raise InputError(
+            f"{path}: no such table; `dvc repro` makes it, `dvc pull` fetches it"
+        ) from None
     except pa.ArrowInvalid as error:
         raise InputError(f"{path}: not a readable Parquet table ({error}); make it again") from None
 
@@ -88,7 +93,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; `dvc repro` makes it, `dvc pull` fetches it") from None
+        raise InputError(
+            f"{path}: no such file; `dvc repro` makes it, `dvc pull` fetches it"
+        ) from None
     except ValueError as error:
         raise InputError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):

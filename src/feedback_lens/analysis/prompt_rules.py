@@ -1,8 +1,11 @@
-"""A deterministic stand-in for a language model that rates prompts: surface cues, no understanding."""
+"""A deterministic stand-in for a model that rates prompts: surface cues, no understanding."""
 
 import re
 
-_CODE = r"```|\b(python|sql|javascript|java|c\+\+|rust|regex|docker|excel|code|function|script|css|html|api)\b"
+_CODE = (
+    r"```|\b(python|sql|javascript|java|c\+\+|rust|regex|docker|excel|code|function|script|css|"
+    r"html|api)\b"
+)
 _FIELDS = (
     _CODE + r"|\b(law|legal|contract|tax|physics|chemistry|biology|statistic\w*|equation|integral|"
     r"probability|enzyme|voltage|theorem|medic\w*|dose|grammar|translate)\b"

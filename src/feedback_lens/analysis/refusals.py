@@ -62,9 +62,7 @@ def find_refusals(
     ]
 
 
-def _cluster(
-    vectors: npt.NDArray[np.float32], clusters: int, seed: int
-) -> npt.NDArray[np.int32]:
+def _cluster(vectors: npt.NDArray[np.float32], clusters: int, seed: int) -> npt.NDArray[np.int32]:
     from sklearn.cluster import KMeans
 
     distinct = len(np.unique(vectors, axis=0))

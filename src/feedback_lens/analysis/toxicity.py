@@ -25,7 +25,9 @@ _INSULTS = (
     "idiot|idiotic|stupid|dumb|moron|loser|trash|garbage|useless|pathetic|liar|clown|worthless|"
     "shut up|hate you|screw you"
 )
-_PROFANITY = "damn|hell|crap|bloody|bullshit|shit|f+u+c+k\\w*|f\\*+\\w*|s\\*+t|ass|bastard|piss\\w*|wtf"
+_PROFANITY = (
+    "damn|hell|crap|bloody|bullshit|shit|f+u+c+k\\w*|f\\*+\\w*|s\\*+t|ass|bastard|piss\\w*|wtf"
+)
 _STRONG = re.compile(rf"\b({_INSULTS})\b", re.IGNORECASE)
 _MILD = re.compile(rf"(?<!\w)({_PROFANITY})(?!\w)", re.IGNORECASE)
 

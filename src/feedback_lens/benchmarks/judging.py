@@ -115,11 +115,14 @@ def _judge_by_model(
 ) -> list[Verdict]:
     assistant = open_assistant("judge", model, source)
     prompt = read_prompt(template, {"dialogue"})
-    earlier = {_model_key(a) + (a["question_id"], a["turn"]): a["answer"] for a in answers}
+    earlier = {(*_model_key(a), a["question_id"], a["turn"]): a["answer"] for a in answers}
     requests: list[Request] = []
     for answer in answers:
         question = questions[answer["question_id"]]
-        own = [earlier[(*_model_key(answer), answer["question_id"], t)] for t in range(1, answer["turn"])]
+        own = [
+            earlier[(*_model_key(answer), answer["question_id"], t)]
+            for t in range(1, answer["turn"])
+        ]
         dialogue = build_dialogue(question, [*own, answer["answer"]])
         text = render(prompt, {"dialogue": fence(dialogue)})
         requests.append(ask_user(assistant.model, text, sampling))

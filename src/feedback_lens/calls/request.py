@@ -53,7 +53,7 @@ class Request:
     sample: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """The content that the key is made of; unset parts are absent, so new ones keep old keys."""
+        """What the key is made of; unset parts are absent, so that new ones keep old keys."""
         content: dict[str, Any] = {
             "model": self.model,
             "messages": [dict(message) for message in self.messages],

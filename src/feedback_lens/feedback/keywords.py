@@ -12,7 +12,7 @@ from feedback_lens.feedback.labels import (
 )
 
 _CUES = (
-    (WITH_CORRECTION, r"\b(no,|instead|should (be|have)|too (long|short)|make it|not .+ but)\b"),
+    (WITH_CORRECTION, r"\b(no,|(instead|should (be|have)|too (long|short)|make it|not .+ but)\b)"),
     (WITHOUT_CORRECTION, r"\b(wrong|incorrect|not right|doesn'?t work|not work|useless|sure\?)"),
     (REPHRASE, r"\b(i (said|asked|meant|mean|want|wanted)|again|as i said)\b"),
     (CLARIFICATION, r"\b(why|what do you mean|explain|more detail|what about|which)\b"),

@@ -15,7 +15,9 @@ from feedback_lens.prompts import read_prompt
 Rows = list[dict[str, Any]]
 
 
-def label_locally(conversations: Sequence[Conversation], folder: Path) -> tuple[Rows, dict[str, Any]]:
+def label_locally(
+    conversations: Sequence[Conversation], folder: Path
+) -> tuple[Rows, dict[str, Any]]:
     """Labels by the local detector of a folder, and their counts."""
     rows = load_detector(folder).label(conversations)
     return rows, {"model": folder.name, **count_outcomes(row["outcome"] for row in rows)}

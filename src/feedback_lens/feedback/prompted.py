@@ -1,11 +1,10 @@
-"""The prompted detector `ours`: the whole conversation in, one label for every user turn after the first.
+"""The prompted detector: a whole conversation in, a label for each user turn after the first.
 
 Source: paper section 3.3 and appendix C.2, the prompt in our own words.
 """
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from feedback_lens.calls.request import Request, Response, Sampling, ask_user
@@ -33,7 +32,7 @@ def read_labels(response: Response, conversation: Conversation) -> list[dict[str
     """Rows of the labels table (schema `LABELS`) from one response.
 
     A turn that the reply does not label exactly once with a known label is `unreadable`, with a
-    null label; the reply must be the JSON object alone, so that no quoted text passes for a verdict.
+    null label; the reply must be the JSON object alone, so that no quoted text passes for one.
     """
     verdicts = parse_verdicts(response.text or "") if response.outcome == "answered" else {}
     rows = []
@@ -69,5 +68,3 @@ def _row(conversation_id: str, turn: int, label: str | None, outcome: str) -> di
         "confidence": None,
         "outcome": outcome,
     }
-
-

@@ -34,7 +34,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """A conversation c = (u1, m1, ..., un, mn): strictly user, assistant, user, ... from the user on.
+    """A conversation c = (u1, m1, ..., un, mn): strictly user, assistant, user and so on.
 
     The last reply may be missing. Null metadata means that the log does not tell.
     `timestamp` is ISO 8601 in UTC, of the first message.

@@ -41,7 +41,8 @@ function showTurn(turn, index) {
 
 function showConversation(conversation) {
   const chips = labeled(conversation.turns).map((turn) => chip(turn.label));
-  const opening = make("span", "opening", conversation.turns[0].user.slice(0, 90));
+  const first = conversation.turns[0].user;
+  const opening = make("span", "opening", first.length > 90 ? `${first.slice(0, 90)}…` : first);
   const card = make("details", "card", make("summary", "",
     make("b", "", conversation.corpus), " ", opening, " ", ...chips));
   const fill = () => card.childElementCount === 1 && card.append(

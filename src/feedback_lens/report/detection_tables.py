@@ -1,9 +1,10 @@
-"""The detectors and the annotators: the kappas, Tables 2 and 6 to 11."""
+"""The detectors against the gold labels: Tables 2 and 6 to 11."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from feedback_lens.feedback.labels import GRANULARITIES
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.reasons import (
     about_data,
@@ -21,9 +22,6 @@ from feedback_lens.report.values import (
     percent,
     reported,
 )
-
-GRANULARITIES = ("binary", "three_way", "fine")
-
 
 BINARY = (
     "false_positive",
@@ -45,9 +43,8 @@ Found = Mapping[str, Sequence[Value]]
 
 
 def list_detection_tables(inputs: Inputs) -> list[Table]:
-    """The kappas and Tables 2 and 6 to 11, cell by cell."""
+    """Tables 2 and 6 to 11, cell by cell."""
     return [
-        _compare_kappas(inputs),
         _compare_accuracies(inputs),
         _compare_binary(inputs, "Table 6", "sparse", BINARY),
         _compare_binary(inputs, "Table 7", "dense", ("predicted_per_conversation", *BINARY)),
@@ -56,35 +53,6 @@ def list_detection_tables(inputs: Inputs) -> list[Table]:
         _compare_classes(inputs, "Table 10", "dense", "prior"),
         _compare_classes(inputs, "Table 11", "dense", "ours"),
     ]
-
-
-def _compare_kappas(inputs: Inputs) -> Table:
-    paper = inputs.published["agreement_cohen_kappa"]
-    found = {
-        f"ours, {name}": _list_kappas(metrics["annotators"])
-        for name, metrics in inputs.metrics["evaluate_detector"].items()
-    }
-    published = [reported(paper[name]) for name in GRANULARITIES]
-    rows = [compare("Two annotators", published, found, "not run: no gold set")]
-    for detector in inputs.run.detectors:
-        beyond = {
-            f"ours, {name}": _list_kappas(metrics[detector])
-            for name, metrics in inputs.metrics["evaluate_detector"].items()
-        }
-        rows.append(compare(f"{detector} detector and gold (not in the paper)", None, beyond))
-    return Table(
-        "Kappa",
-        "Agreement of two annotators",
-        "Cohen's kappa, with a 95% interval over conversations",
-        ("binary", "three-way", "fine"),
-        tuple(rows),
-        explain(about_data(inputs.run), "other annotators"),
-    )
-
-
-def _list_kappas(metrics: Mapping[str, Any]) -> list[Value]:
-    kappas = [metrics["kappa"][name] for name in GRANULARITIES]
-    return [ours_with_interval([k["kappa"], k["low"], k["high"]], 2) for k in kappas]
 
 
 def _compare_accuracies(inputs: Inputs) -> Table:

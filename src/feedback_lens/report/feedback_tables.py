@@ -1,26 +1,38 @@
-"""When and how often users give feedback: Table 1, Figures 2 and 6."""
+"""When and how often users give feedback, and who says so: Table 1, Figures 2 and 6, kappas."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from feedback_lens.feedback.labels import FINE
+from feedback_lens.feedback.labels import FINE, GRANULARITIES
 from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, absent, name_corpus
 from feedback_lens.report.reasons import about_data, explain
-from feedback_lens.report.values import DRAWN, Table, Value, compare, ours, reported, share
+from feedback_lens.report.values import (
+    DRAWN,
+    Table,
+    Value,
+    compare,
+    ours,
+    ours_with_interval,
+    reported,
+    share,
+)
 
 TURNS = {"2": "n2", "3": "n3", "4": "n4", "5+": "n5plus"}
 
 
 def list_feedback_tables(inputs: Inputs) -> list[Table]:
-    """Table 1, Figures 2 and 6."""
-    return [_compare_statistics(inputs), _show_turns(inputs), _show_labels(inputs)]
+    """Table 1, Figures 2 and 6, and the kappas."""
+    return [
+        _compare_statistics(inputs),
+        _show_turns(inputs),
+        _show_labels(inputs),
+        _compare_kappas(inputs),
+    ]
 
 
 def _compare_statistics(inputs: Inputs) -> Table:
-    published, counts = (
-        inputs.published["table1_annotation_stats"],
-        inputs.metrics["count_feedback"],
-    )
+    published = inputs.published["table1_annotation_stats"]
+    counts = inputs.metrics["count_feedback"]
     rows = [
         compare(
             f"Sparse, {PAPER_CORPORA['lmsys']}",
@@ -90,3 +102,32 @@ def _show_labels(inputs: Inputs) -> Table:
         tuple(rows),
         explain(about_data(inputs.run), f"labels by {inputs.labeler}, not by people"),
     )
+
+
+def _compare_kappas(inputs: Inputs) -> Table:
+    paper = inputs.published["agreement_cohen_kappa"]
+    found = {
+        f"ours, {name}": _list_kappas(metrics["annotators"])
+        for name, metrics in inputs.metrics["evaluate_detector"].items()
+    }
+    published = [reported(paper[name]) for name in GRANULARITIES]
+    rows = [compare("Two annotators", published, found, "not run: no gold set")]
+    for detector in inputs.run.detectors:
+        beyond = {
+            f"ours, {name}": _list_kappas(metrics[detector])
+            for name, metrics in inputs.metrics["evaluate_detector"].items()
+        }
+        rows.append(compare(f"{detector} detector and gold (not in the paper)", None, beyond))
+    return Table(
+        "Kappa",
+        "Agreement of two annotators",
+        "Cohen's kappa, with a 95% interval over conversations",
+        ("binary", "three-way", "fine"),
+        tuple(rows),
+        explain(about_data(inputs.run), "other annotators"),
+    )
+
+
+def _list_kappas(metrics: Mapping[str, Any]) -> list[Value]:
+    kappas = [metrics["kappa"][name] for name in GRANULARITIES]
+    return [ours_with_interval([k["kappa"], k["low"], k["high"]], 2) for k in kappas]

@@ -8,22 +8,12 @@ from typing import Any
 from feedback_lens.feedback.evaluation import UNLABELED
 from feedback_lens.feedback.labels import DESCRIPTIONS, FINE
 from feedback_lens.report.charts import Chart, draw_matrix, draw_points, draw_stacks
-from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.inputs import CRITERIA, Inputs
 from feedback_lens.report.svg import Mark
 
 SPLITS = {"neg": "drew negative feedback", "rand": "random", "pos": "drew positive feedback"}
 LABELS = {label: f"{label} {description}" for label, description in DESCRIPTIONS.items()}
 SETTINGS = {"with_feedback": "with the feedback in view", "without_feedback": "without it"}
-CRITERIA = (
-    "specificity",
-    "domain_knowledge",
-    "complexity",
-    "problem_solving",
-    "creativity",
-    "technical_accuracy",
-    "real_world",
-    "mean",
-)
 
 
 def list_charts(inputs: Inputs) -> list[Chart]:

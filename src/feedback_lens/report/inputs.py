@@ -19,6 +19,17 @@ BY_CORPUS = (
     "compare_replies",
 )
 PAPER_CORPORA = {"lmsys": "LMSYS", "wildchat": "WildChat"}
+SPLITS = {"neg": "negative", "rand": "random", "pos": "positive"}
+CRITERIA = (
+    "specificity",
+    "domain_knowledge",
+    "complexity",
+    "problem_solving",
+    "creativity",
+    "technical_accuracy",
+    "real_world",
+    "mean",
+)
 Points = Sequence[Mapping[str, str]]
 
 

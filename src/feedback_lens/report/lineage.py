@@ -22,9 +22,9 @@ def list_lineage(inputs: Inputs) -> list[tuple[str, str]]:
     run = inputs.run
     return [
         *((f"Corpus {corpus}", _describe_corpus(inputs, corpus)) for corpus in run.corpora),
-        ("Detector used", f"{run.detector} ({inputs.labeler})"),
+        ("Detector used", f"{run.detector} (model {inputs.labeler})"),
         *(
-            ("Detector beside it", f"{name} ({inputs.labelers[name]})")
+            ("Detector beside it", f"{name} (model {inputs.labelers[name]})")
             for name in run.other_detectors
         ),
         ("Gold sets", _join(run.gold_sets)),

@@ -1,9 +1,9 @@
-"""The prompts that drew feedback, and refusals: Figures 3 and 4, Tables 12 and 15."""
+"""The prompts that drew feedback: Figures 3 and 4, Tables 12 and 15."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from feedback_lens.report.inputs import Inputs, absent, name_corpus
+from feedback_lens.report.inputs import CRITERIA, SPLITS, Inputs, absent, name_corpus
 from feedback_lens.report.reasons import about_data, about_labels, explain
 from feedback_lens.report.values import (
     DRAWN,
@@ -13,25 +13,9 @@ from feedback_lens.report.values import (
     compare,
     ours,
     ours_with_interval,
-    percent,
     probability,
     reported,
 )
-
-SPLITS = {"neg": "negative", "rand": "random", "pos": "positive"}
-
-
-CRITERIA = (
-    "specificity",
-    "domain_knowledge",
-    "complexity",
-    "problem_solving",
-    "creativity",
-    "technical_accuracy",
-    "real_world",
-    "mean",
-)
-
 
 QUALITY = {
     "mean share of criteria": "mean",
@@ -42,10 +26,9 @@ BENCHMARKS = {"mtbench": "mt_bench", "wildbench": "wildbench"}
 
 
 def list_prompt_tables(inputs: Inputs) -> list[Table]:
-    """Figures 3 and 4, the refusal rates, and Tables 12 and 15."""
+    """Figures 3 and 4, Tables 12 and 15."""
     return [
         _show_toxicity(inputs),
-        _compare_refusals(inputs),
         _show_quality(inputs),
         _compare_quality(inputs),
         _compare_benchmarks(inputs),
@@ -86,34 +69,6 @@ def _list_toxicity(metrics: Mapping[str, Any]) -> dict[str, list[Value]]:
             Value(None, "–"),
             probability(tests["pos_vs_rand_p"]),
         ],
-    }
-
-
-def _compare_refusals(inputs: Inputs) -> Table:
-    rows = []
-    for corpus in inputs.run.all_corpora:
-        paper = inputs.published["refusal_rate_percent"].get(corpus)
-        metrics = inputs.metrics["find_refusals"].get(corpus)
-        found = _list_refusals(metrics) if metrics else {}
-        published = [reported(paper)] * len(SPLITS) if paper else None
-        rows.append(compare(name_corpus(corpus), published, found, absent(corpus)))
-    return Table(
-        "Refusals",
-        "Replies that refuse",
-        "percent of replies, by cluster of their embeddings and by a refusing phrase",
-        tuple(SPLITS.values()),
-        tuple(rows),
-        explain(about_data(inputs.run), "other embeddings and clusters; the paper gives bounds"),
-    )
-
-
-def _list_refusals(metrics: Mapping[str, Any]) -> dict[str, list[Value]]:
-    return {
-        label: [ours(percent(metrics[split][f"{name}_rate"]), 1) for split in SPLITS]
-        for label, name in {
-            "ours, by cluster": "refusal",
-            "ours, by phrase": "lexical_refusal",
-        }.items()
     }
 
 

@@ -1,21 +1,32 @@
-"""Which replies the reward model prefers: Tables 3 and 13."""
+"""What becomes of the replies: Tables 3 and 13 (which the reward model prefers), refusals."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from feedback_lens.report.inputs import PAPER_CORPORA, Inputs
+from feedback_lens.report.inputs import PAPER_CORPORA, SPLITS, Inputs, absent, name_corpus
 from feedback_lens.report.reasons import about_data, about_replies, explain
-from feedback_lens.report.values import Table, Value, compare, ours_with_interval, percent, reported
+from feedback_lens.report.values import (
+    Table,
+    Value,
+    compare,
+    ours,
+    ours_with_interval,
+    percent,
+    reported,
+)
 
 SETTINGS = ("with_feedback", "without_feedback")
 
 
 def list_reply_tables(inputs: Inputs) -> list[Table]:
-    """Tables 3 and 13, and such a table for each corpus that the paper has not."""
+    """Tables 3 and 13, such a table for each corpus that the paper has not, and refusals."""
     names = {"lmsys": "Table 3", "wildchat": "Table 13"}
     return [
-        _compare_win_rates(inputs, names.get(corpus, f"Win rates {corpus}"), corpus)
-        for corpus in inputs.run.all_corpora
+        *(
+            _compare_win_rates(inputs, names.get(corpus, f"Win rates {corpus}"), corpus)
+            for corpus in inputs.run.all_corpora
+        ),
+        _compare_refusals(inputs),
     ]
 
 
@@ -30,8 +41,7 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
             published = [reported(cell) for cell in content]
             found = {"ours": _list_win_rates(metrics[split][pair])} if metrics else {}
             title = f"{'Random' if split == 'rand' else 'Negative'}: {_describe(pair)}"
-            missing = f"not run: {corpus} is not in run.models.corpora"
-            rows.append(compare(title, published if paper else None, found, missing))
+            rows.append(compare(title, published if paper else None, found, absent(corpus)))
     return Table(
         name,
         f"Win rates of the replies, {PAPER_CORPORA.get(corpus, corpus)}",
@@ -58,3 +68,31 @@ def _list_win_rates(settings: Mapping[str, Any]) -> list[Value]:
         ours_with_interval([percent(settings[s][key]) for key in ("win_rate", "low", "high")], 0)
         for s in SETTINGS
     ]
+
+
+def _compare_refusals(inputs: Inputs) -> Table:
+    rows = []
+    for corpus in inputs.run.all_corpora:
+        paper = inputs.published["refusal_rate_percent"].get(corpus)
+        metrics = inputs.metrics["find_refusals"].get(corpus)
+        found = _list_refusals(metrics) if metrics else {}
+        published = [reported(paper)] * len(SPLITS) if paper else None
+        rows.append(compare(name_corpus(corpus), published, found, absent(corpus)))
+    return Table(
+        "Refusals",
+        "Replies that refuse",
+        "percent of replies, by cluster of their embeddings and by a refusing phrase",
+        tuple(SPLITS.values()),
+        tuple(rows),
+        explain(about_data(inputs.run), "other embeddings and clusters; the paper gives bounds"),
+    )
+
+
+def _list_refusals(metrics: Mapping[str, Any]) -> dict[str, list[Value]]:
+    return {
+        label: [ours(percent(metrics[split][f"{name}_rate"]), 1) for split in SPLITS]
+        for label, name in {
+            "ours, by cluster": "refusal",
+            "ours, by phrase": "lexical_refusal",
+        }.items()
+    }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, Run
+from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, Run, absent
 from feedback_lens.report.reasons import about_data, about_models, explain
 from feedback_lens.report.values import (
     NOT_RUN,

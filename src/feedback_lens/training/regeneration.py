@@ -1,4 +1,4 @@
-"""Regenerated replies: `scratch` (m_scra) answers u_i alone, `semantic` (m_sem) revises m_i by u_(i+1).
+"""Regenerated replies: `scratch` (m_scra) answers u_i, `semantic` (m_sem) revises m_i by u_(i+1).
 
 Source: paper section 5.1.
 """
@@ -48,9 +48,7 @@ def parse_regeneration(name: str) -> tuple[str, str]:
     return split, method
 
 
-def request_reply(
-    row: Mapping[str, Any], template: str, model: str, sampling: Sampling
-) -> Request:
+def request_reply(row: Mapping[str, Any], template: str, model: str, sampling: Sampling) -> Request:
     """The request for one sub-conversation (a row of `SPLITS`); the template is the method's."""
     exchange = {
         "request": row["prompt"],

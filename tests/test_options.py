@@ -1,0 +1,46 @@
+import importlib
+import pkgutil
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from feedback_lens import stages
+from feedback_lens.options import list_option, option, path_option
+
+STAGES = sorted(module.name for module in pkgutil.iter_modules(stages.__path__))
+
+
+@click.command()
+@path_option("--log")
+@option("--folds", type=click.IntRange(2))
+@list_option("--languages")
+def command(log, folds, languages):
+    click.echo(f"{log!r} {folds} {languages}")
+
+
+def test_paths_numbers_and_lists_arrive_as_such():
+    words = ["--log", "a/b", "--folds", "3", "--languages", "English", "--languages", "German"]
+    result = CliRunner().invoke(command, words)
+    assert result.output == f"{Path('a/b')!r} 3 ('English', 'German')\n"
+
+
+def test_an_empty_list_arrives_as_no_option():
+    result = CliRunner().invoke(command, ["--log", "a", "--folds", "2"])
+    assert result.output.endswith("2 ()\n")
+
+
+@pytest.mark.parametrize("words", [[], ["--log", "a"], ["--folds", "3"]])
+def test_every_other_option_is_required(words):
+    result = CliRunner().invoke(command, words)
+    assert result.exit_code == 2
+    assert "Missing option" in result.output
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_stage_has_a_default_of_its_own(stage):
+    main = importlib.import_module(f"feedback_lens.stages.{stage}").main
+    for parameter in main.params:
+        assert parameter.required or parameter.multiple, parameter.name
+        assert parameter.to_info_dict()["default"] in (None, ()), parameter.name

@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from dialogues import record
+from feedback_lens.calls.request import Response, Sampling
+from feedback_lens.errors import InputError
+from feedback_lens.prompts import read_prompt
+from feedback_lens.tables import read_rows, write_rows
+from feedback_lens.training.regeneration import (
+    METHODS,
+    REPLIES,
+    parse_regeneration,
+    read_reply,
+    regenerate_replies,
+    request_reply,
+)
+
+PROMPTS = Path(__file__).parents[1] / "prompts"
+SAMPLING = Sampling(temperature=1.0, max_tokens=1024)
+
+
+def row(split, name, **texts):
+    texts = {"prompt": "name a fruit", "reply": "carrot", "feedback": "no, a {prompt}"} | texts
+    return {"split": split, "conversation_id": name, "turn": 1, **texts}
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("FEEDBACK_LENS_STORE", str(tmp_path / "store.sqlite"))
+    monkeypatch.setenv("FEEDBACK_LENS_OFFLINE", "1")
+
+
+@pytest.mark.parametrize("split", ["neg", "pos", "rand"])
+def test_a_regeneration_is_a_split_and_a_method(split):
+    assert parse_regeneration(f"{split}_scratch") == (split, "scratch")
+    assert parse_regeneration(f"{split}_semantic") == (split, "semantic")
+
+
+@pytest.mark.parametrize("name", ["", "neg", "scratch", "neg_", "all_scratch", "neg_semantic_2"])
+def test_another_name_is_an_error(name):
+    with pytest.raises(InputError, match=rf"run\.regenerations: '{name}' is not <split>_<method>"):
+        parse_regeneration(name)
+
+
+def test_scratch_sees_the_prompt_alone():
+    template = read_prompt(PROMPTS / "regenerate_scratch.txt", METHODS["scratch"])
+    request = request_reply(row("neg", "a"), template, "claude", SAMPLING)
+    assert request.messages == ({"role": "user", "content": "name a fruit"},)
+    assert (request.model, request.sampling) == ("claude", SAMPLING)
+
+
+def test_semantic_sees_the_exchange_as_json():
+    template = read_prompt(PROMPTS / "regenerate_semantic.txt", METHODS["semantic"])
+    request = request_reply(row("neg", "a"), template, "claude", SAMPLING)
+    before, after = template.split("{exchange}")
+    exchange = request.messages[0]["content"].removeprefix(before).removesuffix(after)
+    assert json.loads(exchange) == {
+        "request": "name a fruit",
+        "reply": "carrot",
+        "feedback": "no, a {prompt}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("response", "reply", "outcome"),
+    [
+        (Response("answered", "Apple."), "Apple.", "answered"),
+        (Response("answered", " \n"), " \n", "unreadable"),
+        (Response("answered", None), None, "unreadable"),
+        (Response("cut_off", "App"), "App", "cut_off"),
+        (Response("refused", None), None, "refused"),
+    ],
+)
+def test_a_reply_keeps_its_text_and_its_outcome(response, reply, outcome):
+    assert read_reply(row("neg", "a"), response, "claude") == {
+        "conversation_id": "a",
+        "turn": 1,
+        "reply": reply,
+        "outcome": outcome,
+        "model": "claude",
+    }
+
+
+def test_the_rows_of_one_split_are_regenerated_in_their_order(tmp_path):
+    rows = [row("neg", "a"), row("rand", "b"), row("neg", "c", prompt="name a nut")]
+    template = read_prompt(PROMPTS / "regenerate_scratch.txt", METHODS["scratch"])
+    requests = [request_reply(rows[i], template, "claude", SAMPLING) for i in (0, 2)]
+    record(tmp_path, [(requests[0], "Apple."), (requests[1], "Wal", "cut_off")])
+    replies, counts = regenerate_replies(rows, "neg_scratch", PROMPTS, "claude", tmp_path, SAMPLING)
+    assert [(r["conversation_id"], r["reply"], r["outcome"]) for r in replies] == [
+        ("a", "Apple.", "answered"),
+        ("c", "Wal", "cut_off"),
+    ]
+    assert counts["model"] == "claude"
+    assert (counts["answered"], counts["cut_off"], counts["failed"]) == (1, 1, 0)
+    assert (counts["prompt_tokens"], counts["completion_tokens"]) == (20, 4)
+    write_rows(replies, tmp_path / "r.parquet", REPLIES)
+    assert read_rows(tmp_path / "r.parquet") == replies
+
+
+def test_a_template_without_its_place_is_an_error(tmp_path):
+    (tmp_path / "regenerate_semantic.txt").write_text("Revise {prompt}")
+    with pytest.raises(InputError, match=r"regenerate_semantic\.txt: the place \{exchange\}"):
+        regenerate_replies([], "neg_semantic", tmp_path, "claude", tmp_path, SAMPLING)
