@@ -22,7 +22,16 @@ def find_closure(module: str) -> set[str]:
             continue
         found.add(path)
         pending += imported_modules(path)
-    return {str(path.relative_to(SOURCE.parent)) for path in found if path.name != "__init__.py"}
+    code = {path for path in found if path.name != "__init__.py"}
+    packaged = {file for path in code for file in read_packaged_files(path)}
+    return {str(path.relative_to(SOURCE.parent)) for path in code | packaged}
+
+
+def read_packaged_files(path: Path) -> set[Path]:
+    """Files beside a module that it names in its text: templates, styles, scripts."""
+    text = path.read_text(encoding="utf-8")
+    beside = (file for suffix in ("html", "css", "js") for file in path.parent.glob(f"*.{suffix}"))
+    return {file for file in beside if f'"{file.name}"' in text}
 
 
 def locate(module: str) -> Path | None:

@@ -87,7 +87,6 @@ def test_every_turn_from_2_on_of_what_is_kept_in_any_language_has_gold(corpus):
 
 
 @each_corpus
-@pytest.mark.xfail(strict=True, reason="5 redacted or duplicate conversations have no gold yet")
 def test_every_turn_from_2_on_of_every_well_formed_conversation_has_gold(corpus):
     assert set(read_gold(GOLD / f"{corpus}.csv")) == later_turns(samples(corpus))
 
