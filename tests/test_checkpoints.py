@@ -6,7 +6,6 @@ import pytest
 from feedback_lens.training.checkpoints import (
     choose_run_folder,
     find_whole_checkpoint,
-    is_held_out,
     replaced_folder,
 )
 
@@ -53,12 +52,3 @@ def test_each_run_has_its_own_folder_under_the_main_checkout(monkeypatch, tmp_pa
     assert one.parent == other.parent == tmp_path / ".feedback-lens" / "runs"
     assert one != other
     assert choose_run_folder({"seed": 1}) == one
-
-
-def test_the_held_out_share_is_kept_and_a_larger_share_holds_the_smaller():
-    keys = [f"conversation {number}" for number in range(2000)]
-    fifth = {key for key in keys if is_held_out(key, 0.2)}
-    # 3 standard deviations: 3 * sqrt(.2 * .8 / 2000) = .027
-    assert len(fifth) / 2000 == pytest.approx(0.2, abs=0.027)
-    assert {key for key in keys if is_held_out(key, 0.1)} < fifth
-    assert not any(is_held_out(key, 0.0) for key in keys)

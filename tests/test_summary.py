@@ -9,6 +9,7 @@ from feedback_lens.benchmarks.cells import Cells, Model, read_judgments
 from feedback_lens.benchmarks.summary import list_scores, score_rows, summarize, summarize_runs
 from feedback_lens.errors import InputError
 from feedback_lens.stages.summarize import main
+from feedback_lens.tables import write_json
 from judgments import judged, write_judgments
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
@@ -112,9 +113,19 @@ def test_a_table_without_any_of_the_cells_is_an_error(tmp_path):
         read_judgments(tmp_path, CELLS)
 
 
+def write_cards(folder):
+    preflight = dict.fromkeys(("rows", "held_out_rows", "truncated_rows", "dropped_rows"), 2)
+    for seed, before, after, margin in ((1, 4.0, 3.0, 0.5), (2, 5.0, 3.5, None)):
+        losses = {"before": before, "after": after}
+        card = {"method": "kto", "preflight": preflight, "held_out_loss": losses}
+        card |= {"held_out_reward_margin": margin}
+        write_json(card, folder / "tiny" / "lmsys" / "kto" / f"{seed}.json")
+
+
 def run_stage(folder, *seeds):
     axes = {"bases": "tiny", "corpora": "lmsys", "recipes": "kto", "benchmarks": "mt_bench"}
     axes |= {"judges": "reference", "judgments": folder, "metrics": folder / "m.json"}
+    axes |= {"cards": folder / "cards", "training_metrics": folder / "t.json"}
     words = [str(w) for name, value in axes.items() for w in (f"--{name}", value)]
     words += [str(word) for seed in seeds for word in ("--seeds", seed)]
     return CliRunner().invoke(main, [*words, "--plot", str(folder / "scores.csv")])
@@ -122,8 +133,13 @@ def run_stage(folder, *seeds):
 
 def test_the_stage_writes_metrics_and_points(tmp_path):
     write_judgments(tmp_path, tables()["mt_bench", "reference"])
+    write_cards(tmp_path / "cards")
     result = run_stage(tmp_path, 1, 2)
     assert result.exit_code == 0, result.output
+    training = json.loads((tmp_path / "t.json").read_text())["tiny"]["lmsys"]["kto"]
+    # means over seeds 1 and 2: (4 + 5) / 2, (3 + 3.5) / 2; the margin of seed 2 is not known
+    assert training["held_out_loss"] == {"before": 4.5, "after": 3.25}
+    assert training["held_out_reward_margin"] == 0.5
     metrics = json.loads((tmp_path / "m.json").read_text())
     assert metrics["mt_bench"]["reference"]["tiny"]["lmsys"]["kto"]["spread"] == 0.707107
     with (tmp_path / "scores.csv").open() as file:

@@ -4,7 +4,7 @@ from typing import Any
 import click
 
 from feedback_lens.options import option, path_option
-from feedback_lens.tables import read_rows
+from feedback_lens.tables import read_rows, write_json
 from feedback_lens.training.checkpoints import hash_file
 from feedback_lens.training.finetune import TrainingSet, finetune
 from feedback_lens.training.trainers import TrainSettings
@@ -16,6 +16,7 @@ from feedback_lens.training.trainers import TrainSettings
 @option("--recipe")
 @option("--seed", type=int)
 @path_option("--checkpoint")
+@path_option("--card")
 @option("--epochs", type=click.IntRange(1))
 @option("--batch", type=click.IntRange(1))
 @option("--gradient_accumulation", type=click.IntRange(1))
@@ -31,10 +32,11 @@ def main(
     recipe: str,
     seed: int,
     checkpoint: Path,
+    card: Path,
     **settings: Any,
 ) -> None:
     """Fine-tune a base model on one training set."""
-    finetune(
+    content = finetune(
         data=TrainingSet(read_rows(training_set), hash_file(training_set)),
         base_model=base_model,
         recipe=recipe,
@@ -42,6 +44,7 @@ def main(
         settings=TrainSettings(**settings),
         checkpoint=checkpoint,
     )
+    write_json(content, card)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from typing import Any
 import click
 
 from feedback_lens.options import list_option, option, path_option
-from feedback_lens.tables import read_rows
+from feedback_lens.tables import read_rows, write_json
 from feedback_lens.training.tiny_reward import RewardSettings, pair_replies, train_reward
+
+CARD_METRICS = ("pairs", "held_out_accuracy", "train_accuracy")
 
 
 @click.command()
@@ -15,6 +17,7 @@ from feedback_lens.training.tiny_reward import RewardSettings, pair_replies, tra
 @list_option("--regenerations")
 @path_option("--base")
 @path_option("--model")
+@path_option("--metrics")
 @option("--epochs", type=click.IntRange(1))
 @option("--batch", type=click.IntRange(1))
 @option("--learning_rate", type=click.FloatRange(0, min_open=True))
@@ -28,6 +31,7 @@ def main(
     regenerations: tuple[str, ...],
     base: Path,
     model: Path,
+    metrics: Path,
     **settings: Any,
 ) -> None:
     """Train the sample's tiny reward model to prefer regenerated replies to the weak ones."""
@@ -39,7 +43,8 @@ def main(
             {name: read_rows(replies / corpus / f"{name}.parquet") for name in regenerations},
         )
     ]
-    train_reward(pairs, base_model=base, settings=RewardSettings(**settings), folder=model)
+    card = train_reward(pairs, base, RewardSettings(**settings), folder=model)
+    write_json({name: card[name] for name in CARD_METRICS}, metrics)
 
 
 if __name__ == "__main__":

@@ -80,12 +80,3 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def is_held_out(key: str, share: float) -> bool:
-    """Whether a hash of `key` falls into the first `share` (0 to 1) of the hashes.
-
-    Rows of one conversation share a key, so that they are never on both sides.
-    """
-    digest = hashlib.sha256(key.encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64

@@ -54,8 +54,8 @@ def finetune(
     seed: int,
     settings: TrainSettings,
     checkpoint: Path,
-) -> None:
-    """Train a base model on a training set and write the checkpoint's folder with its card.
+) -> dict[str, Any]:
+    """Train a base model on a training set, write the checkpoint's folder and return its card.
 
     A run that was killed goes on from its newest whole working checkpoint. Same data, base,
     settings and seed on the same kind of CPU and number of threads: same bytes.
@@ -94,6 +94,7 @@ def finetune(
         **results,
     }
     _write(trainer, card, run, checkpoint)
+    return card
 
 
 def name_method(rows: Sequence[Row]) -> str:

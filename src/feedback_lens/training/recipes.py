@@ -3,7 +3,6 @@
 Source: paper section 7.1; KTO on D_neg and D_pos with the original replies.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from feedback_lens.errors import InputError
 from feedback_lens.logs.conversation import MESSAGE
+from feedback_lens.training.holdout import choose_held_out
 
 TRAINING_SET = pa.schema(
     [
@@ -46,8 +46,9 @@ def assemble(recipe: str, splits: Splits, replies: Replies, held_out_share: floa
     else:
         known = [*RECIPES, *replies]
         raise InputError(f"run.recipes: {recipe!r} is unknown; {', '.join(known)} are known")
+    held_out = choose_held_out((row["conversation_id"] for row in rows), held_out_share)
     for row in rows:
-        row["held_out"] = is_held_out(row["conversation_id"], held_out_share)
+        row["held_out"] = row["conversation_id"] in held_out
     return rows
 
 
@@ -75,12 +76,6 @@ def contrast_feedback(splits: Splits) -> Rows:
 
 
 RECIPES: dict[str, Callable[[Splits], Rows]] = {"kto": contrast_feedback}
-
-
-def is_held_out(conversation_id: str, share: float) -> bool:
-    """Whether a conversation is kept for evaluation, by a hash of its id."""
-    digest = hashlib.sha256(f"held out {conversation_id}".encode()).digest()
-    return int.from_bytes(digest[:8]) < share * 2**64
 
 
 def _example(

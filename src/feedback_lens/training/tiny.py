@@ -11,7 +11,8 @@ from tqdm import tqdm
 from feedback_lens.calls.models import configure_libraries
 from feedback_lens.errors import InputError
 from feedback_lens.logs.conversation import Conversation
-from feedback_lens.training.checkpoints import is_held_out, name_versions, write_model
+from feedback_lens.training.checkpoints import name_versions, write_model
+from feedback_lens.training.holdout import choose_held_out
 from feedback_lens.training.tiny_tokenizer import train_tokenizer
 
 HELD_OUT_SHARE = 0.1
@@ -34,8 +35,8 @@ class BaseSettings:
 
 def train_base(
     conversations: Sequence[Conversation], name: str, settings: BaseSettings, folder: Path
-) -> None:
-    """Train tokenizer and model on the text of conversations and write the model's folder.
+) -> dict[str, Any]:
+    """Train tokenizer and model on the text of conversations, write their folder, return the card.
 
     The card tells the bits per character on a held-out tenth of the conversations, before and
     after. Same settings, CPU and number of threads: same bytes.
@@ -44,8 +45,9 @@ def train_base(
         InputError: the conversations are too few to fill one row of `context` tokens.
     """
     configure_libraries()
-    train = [c for c in conversations if not is_held_out(c.conversation_id, HELD_OUT_SHARE)]
-    held_out = [c for c in conversations if is_held_out(c.conversation_id, HELD_OUT_SHARE)]
+    apart = choose_held_out((c.conversation_id for c in conversations), HELD_OUT_SHARE)
+    train = [c for c in conversations if c.conversation_id not in apart]
+    held_out = [c for c in conversations if c.conversation_id in apart]
     tokenizer = train_tokenizer(
         [m.content for c in train for m in c.messages], settings.vocabulary, settings.context
     )
@@ -71,6 +73,7 @@ def train_base(
         "versions": name_versions(),
     }
     write_model(model, tokenizer, card, folder)
+    return card
 
 
 def build_model(tokenizer: Any, settings: BaseSettings) -> Any:

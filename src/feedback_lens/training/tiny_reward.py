@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from feedback_lens.calls.models import check_length, load_tokenizer, pad_right
 from feedback_lens.errors import InputError
-from feedback_lens.training.checkpoints import is_held_out, name_versions, write_model
+from feedback_lens.training.checkpoints import name_versions, write_model
+from feedback_lens.training.holdout import choose_held_out
 from feedback_lens.training.reward import as_chat, encode_chat
 
 EncodedPair = tuple[list[int], list[int]]
@@ -56,8 +57,8 @@ def pair_replies(
 
 def train_reward(
     pairs: Sequence[Pair], base_model: Path, settings: RewardSettings, folder: Path
-) -> None:
-    """Train a reward model from a base's weights by the Bradley-Terry loss and write its folder.
+) -> dict[str, Any]:
+    """Train a reward model from a base by the Bradley-Terry loss, write it and return its card.
 
     Pairs of one conversation are all trained on or all held out; the card tells the accuracy on
     those held out, that is the share of pairs whose chosen reply scores higher.
@@ -67,9 +68,11 @@ def train_reward(
     """
     tokenizer = load_tokenizer(base_model)
     sides: dict[bool, list[EncodedPair]] = {True: [], False: []}
+    held_out = choose_held_out((p.conversation_id for p in pairs), settings.held_out_share)
     for pair in pairs:
-        held_out = is_held_out(pair.conversation_id, settings.held_out_share)
-        sides[held_out].append(_encode(pair, tokenizer, settings.max_length))
+        sides[pair.conversation_id in held_out].append(
+            _encode(pair, tokenizer, settings.max_length)
+        )
     if not sides[False]:
         raise InputError(
             f"train_reward: none of {len(pairs)} pairs is left to train on; more answered "
@@ -87,6 +90,7 @@ def train_reward(
         "versions": name_versions(),
     }
     write_model(model, tokenizer, card, folder)
+    return card
 
 
 def _encode(pair: Pair, tokenizer: Any, max_length: int) -> EncodedPair:
