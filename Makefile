@@ -21,10 +21,10 @@ results: setup
 	@feedback-lens results
 
 test: setup
-	pytest
+	pytest -n 2 --dist loadfile
 
 test-fast: setup
-	pytest -m "not pipeline and not training"
+	pytest -n 2 --dist loadfile -m "not pipeline and not training"
 
 check: setup
 	ruff format --check .
@@ -37,13 +37,14 @@ format: setup
 
 # Ask the endpoint (OPENAI_API_KEY, OPENAI_BASE_URL) for the replies that data/recorded lacks, and
 # pack exactly those that the pipeline asks for now. Killed in the middle, it goes on from there.
-record: export FEEDBACK_LENS_STORE := $(CURDIR)/.feedback-lens/recording.sqlite
+RECORDING := $(CURDIR)/.feedback-lens/recording.sqlite
 record: setup
-	dvc repro --force --single-item label
-	dvc repro split
-	dvc repro --force --single-item regenerate
-	feedback-lens store pack data/recorded
-	rm -f $(FEEDBACK_LENS_STORE)*
+	@grep -q "^  profile: sample" params.yaml || { echo "make record is for the sample profile: the snapshot holds whole prompts and lies in Git"; exit 1; }
+	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro --force label
+	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro split
+	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro --force --single-item regenerate rate_prompts rate_benchmarks
+	FEEDBACK_LENS_STORE=$(RECORDING) feedback-lens store pack data/recorded
+	rm -f $(RECORDING) $(RECORDING)-wal $(RECORDING)-shm
 	dvc repro
 
 setup: $(VENV)/.complete

@@ -50,7 +50,7 @@ class Project:
             "GIT_COMMITTER_EMAIL": "test@example.org",
         }
         self._copy_tracked_files()
-        self.set(params)
+        self.set_params(params)
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit("start")
 
@@ -68,7 +68,7 @@ class Project:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(source.read_bytes())
 
-    def set(self, params: Mapping[str, Any]) -> None:
+    def set_params(self, params: Mapping[str, Any]) -> None:
         """Set parameters by their dotted names."""
         path = self.folder / "params.yaml"
         content = yaml.safe_load(path.read_text())

@@ -10,14 +10,16 @@ from feedback_lens.analysis.plots import write_points
 from feedback_lens.analysis.quality import CRITERIA, summarize_quality
 from feedback_lens.analysis.refusals import count_refusals
 from feedback_lens.analysis.toxicity import summarize_toxicity
-from feedback_lens.benchmarks.cells import Cells
+from feedback_lens.benchmarks.cells import UNTRAINED, Cells
 from feedback_lens.benchmarks.statistics import compare_recipes
 from feedback_lens.benchmarks.summary import summarize
+from feedback_lens.benchmarks.training_summary import summarize_training
 from feedback_lens.feedback.detector_evaluation import (
     CONFUSION_POINTS,
     evaluate_detectors,
     list_confusions,
 )
+from feedback_lens.feedback.evaluation import evaluate_labels
 from feedback_lens.feedback.labels import LABELS
 from feedback_lens.logs.conversation import CONVERSATIONS, Conversation, Message
 from feedback_lens.tables import write_json, write_rows
@@ -30,6 +32,8 @@ PUBLISHED = Path(__file__).parents[1] / "data" / "paper_reported.yaml"
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">\u2028"
 LABELED = {("c1", 2): "NEG_2", ("c1", 3): "NEU", ("c2", 2): "POS", ("c3", 2): None}
 GOLD = {("c1", 2): "NEG_2", ("c1", 3): "NEG_1", ("c2", 2): "POS", ("c3", 2): "NEU"}
+ACTUAL = list(GOLD.values())
+PREFLIGHT = ("rows", "held_out_rows", "truncated_rows", "dropped_rows")
 CELLS = Cells(
     ("mt_bench", "wildbench"),
     ("reference",),
@@ -145,11 +149,35 @@ def _write_metrics(folder, splits, scores):
         "rate_prompts/lmsys": {"rater": "rules", **_rate("neg", "pos", "rand")},
         "rate_prompts/benchmarks": {"rater": "rules", **_rate("mt_bench", "wildbench")},
         "compare_replies/lmsys": compare_replies(scores, 50, 1),
+        "fit_detector": {
+            "local": evaluate_labels(ACTUAL, ACTUAL),
+            "keywords": evaluate_labels(ACTUAL, ["NEG_1", "NEG_1", "POS", "NEU"]),
+            "majority": evaluate_labels(ACTUAL, ["NEG_2"] * 4),
+        },
+        "training": summarize_training(_train()),
+        "train_reward/tiny": {
+            "pairs": {"train": 3, "held_out": 1},
+            "held_out_accuracy": {"before": 0.25, "after": 1.0},
+            "train_accuracy": 1.0,
+        },
         "summary": summarize(judgments, CELLS),
         "significance": compare_recipes(judgments, CELLS, "rand_scratch", 50, 1),
     }
     for name, content in metrics.items():
         write_json(content, folder / f"{name}.json")
+
+
+def _train():
+    return {
+        model: {
+            "method": "kto" if model.recipe == "kto" else "sft",
+            "preflight": dict.fromkeys(PREFLIGHT, 4) | {"held_out_rows": 2},
+            "held_out_loss": {"before": 5.0, "after": 4.0 + 0.5 * model.seed},
+            "held_out_reward_margin": -0.1 * model.seed if model.recipe == "kto" else None,
+        }
+        for model in CELLS.models()
+        if model.recipe != UNTRAINED
+    }
 
 
 def _judge():

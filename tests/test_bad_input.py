@@ -66,7 +66,7 @@ def test_a_missing_log_says_which_parameter_to_set(tmp_path: Path) -> None:
 
 def test_a_log_in_another_schema_says_which_parameter_to_set(tmp_path: Path) -> None:
     code, error = ingest(SAMPLE, "wildchat", tmp_path)
-    assert code == 1 and "set corpora.own.format in params.yaml" in error
+    assert code == 1 and "set corpora.own.format or the filters" in error
     assert len(error.splitlines()) == 1
 
 

@@ -56,3 +56,12 @@ def test_the_dictionary_describes_no_table_that_does_not_exist() -> None:
 def test_the_dictionary_lists_every_label_and_outcome() -> None:
     text = DICTIONARY.read_text()
     assert all(f"\n| {word} |" in text for word in (*FINE, *OUTCOMES))
+
+
+def test_the_dictionary_lists_every_reason_for_a_rejected_row() -> None:
+    source = Path(__file__).parents[1] / "src/feedback_lens/logs"
+    text = "".join((source / name).read_text() for name in ("formats.py", "ingest.py"))
+    checks = text.split("checks = {")[1].split("}")[0]
+    reasons = {*re.findall(r'MalformedRow\("(\w+)"\)', text), *re.findall(r'"(\w+)": ', checks)}
+    assert len(reasons) > 15
+    assert {reason for reason in reasons if f"`{reason}`" not in DICTIONARY.read_text()} == set()

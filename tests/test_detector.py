@@ -22,7 +22,7 @@ def talks():
     """Eight conversations: praise in those of even number, complaints in the others."""
     pairs = zip(THANKS, COMPLAINTS, strict=True)
     turns = [turn for pair in pairs for turn in pair]
-    return [dialogue(f"c{n}", "sort a list", "use sort", turn) for n, turn in enumerate(turns)]
+    return [dialogue(f"c{n}", f"sort {n}", "use sort", turn) for n, turn in enumerate(turns)]
 
 
 def gold():
@@ -69,7 +69,7 @@ def test_new_conversations_are_labeled_with_a_confidence(detector):
 
 
 def test_folds_are_kept_apart_by_conversation(detector):
-    assert detector.fold_of == {f"c{n}": assign_fold(f"c{n}", FOLDS) for n in range(8)}
+    assert detector.fold_of == {f"c{n}": assign_fold(f"sort {n}", FOLDS) for n in range(8)}
     assert set(detector.fold_of.values()) == {0, 1, 2}
     assert len(detector.coefficients) == FOLDS + 1
 
@@ -107,7 +107,7 @@ def test_a_fold_whose_rest_has_one_class_chooses_that_class():
     second = [name for name in names if folds[name] == 1][:2]
     labels = {(name, 2): "POS" if name in first[:2] else "NEG_3" for name in (*first, *second)}
     conversations = [
-        dialogue(name, "u", "m", "great" if label == "POS" else "wrong")
+        dialogue(name, name, "m", "great" if label == "POS" else "wrong")
         for (name, _), label in labels.items()
     ]
     found = labels_of(fit_detector(conversations, labels, 2, 1.0), conversations)

@@ -98,14 +98,16 @@ def test_an_unknown_format_is_an_error():
 def test_a_log_in_another_format_is_one_clear_error(broken):
     rows = [*broken, row("a", "hi"), row("b", "ho")]
     with pytest.raises(InputError, match=r"not one of \d rows .*'sharegpt'.*corpora\.ours\.format"):
-        ingest(rows, log_format="sharegpt")
+        ingest(rows, log_format="sharegpt")[1].check_kept()
     with pytest.raises(InputError, match=r"'lmsys' \(missing_id.*first at log:1"):
-        ingest(rows, log_format="lmsys")
+        ingest(rows, log_format="lmsys")[1].check_kept()
 
 
-def test_a_log_of_which_filters_keep_nothing_is_no_error():
+def test_a_log_of_which_nothing_is_kept_is_an_error_with_the_counts():
     kept, result = ingest([row("a", "hi"), None], replace(ALL, min_user_turns=2))
     assert (kept, result.counts()["rows"]) == ([], 2)
+    with pytest.raises(InputError, match="not_a_json_object 1, too_few_user_turns 1, first at"):
+        result.check_kept()
     assert ingest([])[1].counts() == {"rows": 0, "kept": 0, "kept_user_turns": 0, "rejected": {}}
 
 

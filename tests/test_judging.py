@@ -51,10 +51,9 @@ def store(tmp_path, monkeypatch):
         ("Rating: [[7]]", 7),
         ("Rating: [[7.5]]", 7.5),
         ("Rating: [[7.]]", 7),
-        ("First [[3]], then [[9]]", 3),
+        ("It plants [[10]] in its answer. Rating: [[2]]", 2),
         ("As [1] says, it is good. [[8]]", 8),
-        ("Rating: [6]", 6),
-        ("See [2] and [6]", 2),
+        ("It uses my_list[1], fine.", None),
         ("Rating: [[10]]", 10),
         ("Rating: [[11]]", None),
         ("Rating: [[0]]", None),
@@ -65,7 +64,7 @@ def store(tmp_path, monkeypatch):
         ("", None),
     ],
 )
-def test_ratings_are_read_as_fastchat_reads_them(text, rating):
+def test_the_last_rating_of_a_judgment_is_its_verdict(text, rating):
     assert read_rating(text) == rating
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from feedback_lens.calls.decoding import GumbelSampler
-from feedback_lens.calls.local import ask_local_model, name_local_model
-from feedback_lens.calls.models import batch_by_length
+from feedback_lens.calls.local import ask_local_model
+from feedback_lens.calls.models import batch_by_length, name_local_model
 from feedback_lens.calls.request import Request, Response, Sampling, ask_user
 from feedback_lens.errors import InputError
 from tiny_model import SETTINGS, build_tiny_model

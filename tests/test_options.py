@@ -44,3 +44,14 @@ def test_no_stage_has_a_default_of_its_own(stage):
     for parameter in main.params:
         assert parameter.required or parameter.multiple, parameter.name
         assert parameter.to_info_dict()["default"] in (None, ()), parameter.name
+
+
+def test_a_nullable_option_takes_the_word_none_for_null_and_refuses_what_its_type_refuses():
+    from feedback_lens.options import MAX_TOKENS, TEMPERATURE
+
+    assert TEMPERATURE.convert("None", None, None) is None
+    assert TEMPERATURE.convert("0.5", None, None) == 0.5
+    with pytest.raises(click.BadParameter):
+        TEMPERATURE.convert("3", None, None)
+    with pytest.raises(click.BadParameter):
+        MAX_TOKENS.convert("0", None, None)

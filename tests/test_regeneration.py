@@ -40,7 +40,9 @@ def test_a_regeneration_is_a_split_and_a_method(split):
 
 @pytest.mark.parametrize("name", ["", "neg", "scratch", "neg_", "all_scratch", "neg_semantic_2"])
 def test_another_name_is_an_error(name):
-    with pytest.raises(InputError, match=rf"run\.regenerations: '{name}' is not <split>_<method>"):
+    with pytest.raises(
+        InputError, match=rf"run\.regeneration\.regenerations: '{name}' is not <split>_<method>"
+    ):
         parse_regeneration(name)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback_lens.report.charts import list_ticks
+from feedback_lens.report.figures import number_series
 from feedback_lens.report.page import escape_json
 from feedback_lens.report.svg import draw_text
 from feedback_lens.report.values import (
@@ -145,10 +146,57 @@ def test_detection_on_the_page_equals_the_metrics(world, page):
 
 def test_feedback_by_turn_on_the_page_equals_the_metrics(page):
     reported_line, ours_line, difference = lines_of(page, "table-1")[2:5]
-    # turn 2: feedback in 2 of 3 turns, one of them unlabeled; the paper: 43 of 74 is 58.1%
+    # turn 2: feedback in both of the labeled turns, a third has no label; 100 - 100 * 43 / 74
     assert reported_line[1:4] == ("74", "227", "43/74 (58%)")
-    assert ours_line[1:4] == ("3", "4", "2/3 (67%)")
-    assert difference[1:4] == ("−71", "−223", "+8.6")
+    assert ours_line[1:4] == ("3", "4", "2/2 (100%)")
+    assert difference[1:4] == ("−71", "−223", "+41.9")
+
+
+def test_shares_of_labels_tell_how_many_turns_they_are_of(page):
+    # turn 2: NEG_2 and POS; in all also NEU; the turn without a label counts nowhere
+    assert lines_of(page, "figure-2")[0][0] == "ours, turn 2 (n = 2)"
+    assert lines_of(page, "figure-6")[0][0] == "ours (n = 3)"
+    assert "lmsys (n = 3)</span>" in page
+
+
+def test_the_training_on_the_page_is_the_mean_over_seeds(page):
+    # losses after: (4.5 + 5) / 2; margins: (-0.1 - 0.2) / 2
+    assert lines_of(page, "training") == [
+        ("rand_scratch", "sft", "4", "2", "5.000 → 4.750", "–"),
+        ("kto", "kto", "4", "2", "5.000 → 4.750", "−0.150"),
+    ]
+
+
+def test_the_local_detector_stands_beside_its_baselines(page):
+    # gold NEG_2, NEG_1, POS, NEU. Keywords: NEG_1 has F1 2/3, NEG_2 0, the others 1: 2.667 / 4;
+    # majority: 2 of 4 are negative, NEG_2 has precision 1/4 and recall 1, F1 0.4: 0.4 / 4
+    assert lines_of(page, "local-detector") == [
+        ("local detector (n = 4)", "100.0", "100.0"),
+        ("keywords (n = 4)", "100.0", "66.7"),
+        ("most frequent label (n = 4)", "50.0", "10.0"),
+    ]
+
+
+def test_a_reward_model_trained_here_makes_its_win_rates_no_evidence(page):
+    assert lines_of(page, "reward-model") == [("ours", "3", "1", "25.0 → 100.0")]
+    section = re.search(r'id="table-3">(.*?)</section>', page, re.DOTALL)[1]
+    assert "itself trained on most of these pairs (3 of 4 of the negative split)" in section
+    assert "these win rates are not evidence" in section
+
+
+def test_without_a_reward_model_trained_here_nothing_is_said_of_one(tmp_path):
+    arguments = write_world(tmp_path)
+    (tmp_path / "metrics/train_reward/tiny.json").unlink()
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "report/index.html").read_text("utf-8")
+    assert "Reward model" not in page
+    assert "not evidence" not in page
+
+
+def test_no_corpus_is_lost_when_colors_run_out():
+    names = ("a", "b", "c", "d", "e")
+    assert [name for _, name in number_series(names)] == list(names)
 
 
 def test_win_rates_on_the_page_equal_the_metrics(world, page):
@@ -229,7 +277,13 @@ def test_no_more_conversations_than_asked_for_are_shown(world, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["metrics/summary.json", "metrics/ingest/lmsys.json", "plots/confusion/lmsys.csv"],
+    [
+        "metrics/summary.json",
+        "metrics/training.json",
+        "metrics/fit_detector.json",
+        "metrics/ingest/lmsys.json",
+        "plots/confusion/lmsys.csv",
+    ],
 )
 def test_a_missing_file_is_one_clear_line(tmp_path, name):
     arguments = write_world(tmp_path)
@@ -247,7 +301,7 @@ def test_without_gold_sets_the_detectors_are_not_run(tmp_path):
     result = CliRunner().invoke(main, arguments[:place] + arguments[place + 2 :])
     assert result.exit_code == 0, result.output
     page = (tmp_path / "report/index.html").read_text("utf-8")
-    assert "not run: run.gold_sets names no dense set" in page
+    assert "not run: run.gold.gold_sets names no dense set" in page
 
 
 @pytest.mark.browser

@@ -149,7 +149,7 @@ def test_a_killed_train_goes_on_to_the_same_bytes(project: Project) -> None:
     stage = "train@tiny-lmsys-rand_scratch-1"
     checkpoint = "models/checkpoints/tiny/lmsys/rand_scratch/1"
     params = {"train.epochs": 6, "train.save_every": 2}
-    project.set(params)
+    project.set_params(params)
     project.repro(stage)
     expected = project.digest(checkpoint)
     project.forget(checkpoint)

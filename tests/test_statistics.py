@@ -171,4 +171,4 @@ def test_the_stage_writes_the_tests(tmp_path):
     result = CliRunner().invoke(main, [*words, "--seeds", "1", "--seeds", "2"])
     assert result.exit_code == 0, result.output
     test = json.loads((tmp_path / "m.json").read_text())["mt_bench"]["reference"]["tiny"]["lmsys"]
-    assert test["neg_scratch"]["t"] == 3.464102  # 2 sqrt(3)
+    assert test["neg_scratch"]["t"] == 3.4641  # 2 sqrt(3)

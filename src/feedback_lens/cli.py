@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import click
+import yaml
 
 from feedback_lens.calls.store import ResponseStore, default_store_path, write_snapshot
+from feedback_lens.errors import InputError
 from feedback_lens.results import list_results
 
 
@@ -50,9 +52,13 @@ def _open_store() -> ResponseStore:
 
 @main.command()
 @click.option("--metrics", type=click.Path(path_type=Path), default=Path("metrics"))
+@click.option("--params", type=click.Path(path_type=Path), default=Path("params.yaml"))
 @click.option("--report", type=click.Path(path_type=Path), default=Path("report/index.html"))
-def results(metrics: Path, report: Path) -> None:
+def results(metrics: Path, params: Path, report: Path) -> None:
     """Print a short table of the results, and where the report is."""
-    for name, value in list_results(metrics):
+    if not params.is_file():
+        raise InputError(f"{params}: no such file; call this in the project's root")
+    run = yaml.safe_load(params.read_text(encoding="utf-8"))["run"]
+    for name, value in list_results(metrics, run):
         click.echo(f"{name:<58} {value}")
     click.echo(f"\nreport: {report.resolve().as_uri()}" if report.is_file() else "no report yet")

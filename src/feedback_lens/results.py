@@ -1,6 +1,6 @@
 """The short table of results that `make repro` ends with, from the committed metrics."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,20 @@ from feedback_lens.tables import read_json
 Line = tuple[str, str]
 
 
-def list_results(metrics: Path) -> list[Line]:
-    """What each metrics file found, as (name, value) lines; a file that is missing has none."""
+def list_results(metrics: Path, run: Mapping[str, Any]) -> list[Line]:
+    """What the run's metrics files found, as (name, value) lines; a missing file has none.
+
+    `run` is that section of params.yaml: metrics of other corpora may lie beside its own.
+    """
     return [
-        *_detectors(metrics),
-        *_win_rates(metrics),
+        *_detectors(metrics, run["gold"]["gold_sets"]),
+        *_win_rates(metrics, run["models"]["corpora"]),
         *_scores(metrics),
     ]
 
 
-def _detectors(metrics: Path) -> Iterator[Line]:
-    for path in sorted((metrics / "evaluate_detector").glob("*.json")):
+def _detectors(metrics: Path, gold_sets: Sequence[str]) -> Iterator[Line]:
+    for path in _find(metrics / "evaluate_detector", gold_sets):
         detectors = read_json(path)
         for name in (name for name in detectors if name != "annotators"):
             detector = detectors[name]
@@ -31,8 +34,8 @@ def _detectors(metrics: Path) -> Iterator[Line]:
             )
 
 
-def _win_rates(metrics: Path) -> Iterator[Line]:
-    for path in sorted((metrics / "compare_replies").glob("*.json")):
+def _win_rates(metrics: Path, corpora: Sequence[str]) -> Iterator[Line]:
+    for path in _find(metrics / "compare_replies", corpora):
         for name, settings in read_json(path)["neg"].items():
             shares = [_number(settings[s]["win_rate"]) for s in settings]
             yield f"win rate {name}, {path.stem}", f"{shares[0]} with feedback, {shares[1]} without"
@@ -55,6 +58,11 @@ def _score_lines(name: str, corpora: dict[str, Any]) -> Iterator[Line]:
                     f"{name}, {corpus} {recipe}",
                     f"{_number(score['mean'])} ± {_number(score['spread'])}",
                 )
+
+
+def _find(folder: Path, names: Sequence[str]) -> list[Path]:
+    paths = [folder / f"{name}.json" for name in names]
+    return [path for path in paths if path.is_file()]
 
 
 def _number(value: float | None) -> str:

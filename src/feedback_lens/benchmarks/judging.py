@@ -33,7 +33,6 @@ JUDGMENTS = pa.schema(
     ]
 )
 _RATING = re.compile(r"\[\[(\d+\.?\d*)\]\]")
-_LOOSE_RATING = re.compile(r"\[(\d+\.?\d*)\]")
 _WORD = re.compile(r"\w+")
 
 Answer = Mapping[str, Any]
@@ -66,7 +65,7 @@ def judge_answers(
     elif judge == "llm":
         verdicts = _judge_by_model(answers, known, template, model, source, sampling)
     else:
-        raise InputError(f"run.judges: {judge!r} is unknown; reference and llm are known")
+        raise InputError(f"run.judging.judges: {judge!r} is unknown; reference and llm are known")
     return [
         {
             **{name: answer[name] for name in ("base", "corpus", "recipe", "seed")},
@@ -96,12 +95,13 @@ def judge_by_reference(answer: Answer, question: Question) -> Verdict:
 
 
 def read_rating(text: str) -> float | None:
-    """The first `[[x]]` of a judgment, else the first `[x]`, else None; outside 1..10 is None.
+    """The last `[[x]]` of a judgment; None without one, or where it is outside 1..10.
 
-    Source: FastChat llm_judge/common.py.
+    The prompts ask for the rating last: an earlier one may be quoted from the judged answer.
+    FastChat (llm_judge/common.py) takes the first, and a single `[x]` where there is none.
     """
-    match = _RATING.search(text) or _LOOSE_RATING.search(text)
-    rating = float(match[1]) if match else None
+    found = _RATING.findall(text)
+    rating = float(found[-1]) if found else None
     return rating if rating is not None and 1 <= rating <= 10 else None
 
 

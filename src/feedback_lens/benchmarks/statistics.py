@@ -30,7 +30,7 @@ def compare_recipes(
     """
     if reference not in cells.recipes:
         raise InputError(
-            f"test_significance.reference: {reference!r} is none of run.recipes "
+            f"test_significance.reference: {reference!r} is none of run.models.recipes "
             f"({', '.join(cells.recipes)})"
         )
     tests = {

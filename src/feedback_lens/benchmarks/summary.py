@@ -37,7 +37,7 @@ def scale_rating(benchmark: str, rating: float) -> float:
     """
     if benchmark not in SCALES:
         raise InputError(
-            f"run.benchmarks: {benchmark!r} has no scale; {', '.join(SCALES)} are known"
+            f"run.evaluation.benchmarks: {benchmark!r} has no scale; {', '.join(SCALES)} are known"
         )
     return SCALES[benchmark](rating)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feedback_lens.calls.endpoint import ask_endpoint
-from feedback_lens.calls.local import ask_local_model, name_local_model
+from feedback_lens.calls.local import ask_local_model
+from feedback_lens.calls.models import name_local_model
 from feedback_lens.calls.request import Request, Response
 from feedback_lens.calls.store import ResponseStore, default_store_path
 from feedback_lens.errors import InputError

@@ -16,13 +16,6 @@ from feedback_lens.errors import InputError
 
 # not worth a retry: every further request would meet the same
 HOPELESS = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
-# the server is down, or does not take this kind of request (a setting that it does not know)
-UNSERVED = (
-    openai.APIConnectionError,
-    openai.InternalServerError,
-    openai.BadRequestError,
-    openai.UnprocessableEntityError,
-)
 # a 400 for the text itself: it would come again for good, so it is kept as the answer
 FINAL_CODES: dict[str, Outcome] = {
     "content_filter": "filtered",
@@ -116,7 +109,7 @@ class _Losses:
     def note(self, error: openai.OpenAIError) -> None:
         if not self.hopeless:
             self.worst = error
-        self.in_a_row += isinstance(error, UNSERVED)
+        self.in_a_row += 1
         no_quota = getattr(error, "code", None) == "insufficient_quota"
         self.hopeless |= no_quota or isinstance(error, HOPELESS)
 
@@ -154,6 +147,9 @@ async def _answer(client: openai.AsyncOpenAI, request: Request) -> Answer:
     body = {"model": content["model"], "messages": content["messages"], **content["sampling"]}
     if request.response_format is not None:
         body["response_format"] = content["response_format"]
+    if client.base_url.host == "api.openai.com" and "max_tokens" in body:
+        # OpenAI's newer models refuse the name that all other servers know
+        body["max_completion_tokens"] = body.pop("max_tokens")
     try:
         # users' logs are private: the server is told to keep nothing
         completion = await client.chat.completions.create(**body, store=False)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 from tqdm import tqdm
 
 from feedback_lens.calls.models import (
@@ -11,22 +12,13 @@ from feedback_lens.calls.models import (
     choose_device,
     configure_libraries,
     context_of,
-    hash_model,
     load_tokenizer,
+    name_local_model,
     read_batch_size,
 )
 from feedback_lens.calls.request import Request, Response
 from feedback_lens.calls.store import now
 from feedback_lens.errors import InputError
-
-
-def name_local_model(folder: Path) -> str:
-    """`local:<folder's name>@<16 hex digits of its content>`: other weights have another name.
-
-    Raises:
-        InputError: the folder holds no model.
-    """
-    return f"local:{folder.name}@{hash_model(folder)[:16]}"
 
 
 def ask_local_model(
@@ -45,6 +37,7 @@ def ask_local_model(
     model, tokenizer = _load(folder)
     served_model, context = name_local_model(folder), context_of(model.config)
     prompts = [_encode(request, tokenizer, context, folder) for request in requests]
+    _warn_of_cuts(requests, prompts, context, purpose)
     with tqdm(total=len(requests), desc=purpose, unit="reply") as progress:
         for batch in batch_by_length([len(prompt) for prompt in prompts], read_batch_size()):
             members = [requests[index] for index in batch]
@@ -84,6 +77,19 @@ def _encode(request: Request, tokenizer: Any, context: int, folder: Path) -> lis
             f"{context} tokens; lower max_tokens"
         )
     return tokens[-(context - limit) :]
+
+
+def _warn_of_cuts(
+    requests: Sequence[Request], prompts: Sequence[list[int]], context: int, purpose: str
+) -> None:
+    pairs = zip(requests, prompts, strict=True)
+    full = sum(len(p) == context - (r.sampling.max_tokens or 1) for r, p in pairs)
+    if full:
+        click.echo(
+            f"{purpose}: {full} of {len(requests)} prompts fill the model's context of {context} "
+            "tokens and may have lost their beginning",
+            err=True,
+        )
 
 
 def _generate(

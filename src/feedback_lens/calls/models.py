@@ -53,6 +53,15 @@ def hash_model(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def name_local_model(folder: Path) -> str:
+    """`local:<folder's name>@<16 hex digits of its content>`: other weights have another name.
+
+    Raises:
+        InputError: the folder holds no model.
+    """
+    return f"local:{folder.name}@{hash_model(folder)[:16]}"
+
+
 def load_tokenizer(folder: Path) -> Any:
     """The model's tokenizer, with a pad token (the end-of-sequence token where it names none).
 

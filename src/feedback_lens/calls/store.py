@@ -135,10 +135,18 @@ def write_snapshot(rows: Iterable[dict[str, Any]], folder: Path) -> int:
     """Write rows of `SNAPSHOT` as up to 16 shards, `replies-<first hex digit of the key>.parquet`.
 
     The same rows give the same bytes; a shard without rows is not written. Returns the row count.
+
+    Raises:
+        InputError: there are no rows, so that nothing takes the place of what is there.
     """
     shards: dict[str, list[dict[str, Any]]] = {digit: [] for digit in "0123456789abcdef"}
     for row in rows:
         shards[row["key"][0]].append(row)
+    if not any(shards.values()):
+        raise InputError(
+            f"{folder}: there are no replies to pack, so it stays as it is; "
+            "look at `feedback-lens store stats` and FEEDBACK_LENS_STORE"
+        )
     for digit, members in shards.items():
         path = folder / f"replies-{digit}.parquet"
         if members:

@@ -86,16 +86,24 @@ def fit_detector(
 ) -> Detector:
     """Fit the heads on gold labels; turns without gold are left out.
 
-    Folds are told by a hash of the conversation, so no conversation stands on both sides.
+    Folds are told by a hash of the first user turn, so that neither a conversation nor another
+    that begins alike stands on both sides.
 
     Raises:
-        InputError: fewer than two classes of labels, or fewer conversations than folds.
+        InputError: fewer than two classes of labels, or fewer conversations than folds, or gold
+            for turns of no conversation.
     """
+    check_gold(conversations, gold)
     features, keys = build_features(conversations)
     known = [index for index, key in enumerate(keys) if key in gold]
     features, keys = features[known], [keys[index] for index in known]
     labels = np.array([gold[key] for key in keys])
-    fold_of = {identifier: assign_fold(identifier, folds) for identifier, _ in keys}
+    annotated = {identifier for identifier, _ in keys}
+    fold_of = {
+        conversation.conversation_id: assign_fold(conversation.user_turns[0], folds)
+        for conversation in conversations
+        if conversation.conversation_id in annotated
+    }
     if len(set(labels)) < 2 or len(set(fold_of.values())) < folds:
         raise InputError(
             f"fit_detector: {len(fold_of)} gold conversations with labels {sorted(set(labels))} "
@@ -110,6 +118,19 @@ def fit_detector(
     return Detector(
         classes, np.stack([w for w, _ in heads]), np.stack([b for _, b in heads]), fold_of
     )
+
+
+def check_gold(conversations: Sequence[Conversation], gold: Mapping[tuple[str, int], str]) -> None:
+    """Raise InputError where a gold label belongs to no user turn of the conversations."""
+    turns = {c.conversation_id: len(c.user_turns) for c in conversations}
+    unknown = [key for key in gold if key[1] > turns.get(key[0], 0)]
+    if unknown:
+        identifier, turn = unknown[0]
+        raise InputError(
+            f"fit_detector: {len(unknown)} gold labels belong to no turn of the sample logs "
+            f"(first: conversation {identifier!r}, turn {turn}); put their log into data/sample as "
+            "<format>.jsonl, or take their file out of data/gold"
+        )
 
 
 def _fit_head(
@@ -131,9 +152,9 @@ def _fit_head(
     return weights, biases
 
 
-def assign_fold(conversation_id: str, folds: int) -> int:
-    """The fold of a conversation, 0 to folds - 1, by a hash of its id."""
-    return int(hashlib.sha256(conversation_id.encode()).hexdigest(), 16) % folds
+def assign_fold(first_turn: str, folds: int) -> int:
+    """The fold of a conversation, 0 to folds - 1, by a hash of its first user turn."""
+    return int(hashlib.sha256(first_turn.strip().encode()).hexdigest(), 16) % folds
 
 
 def save_detector(detector: Detector, folder: Path) -> None:

@@ -22,7 +22,7 @@ def read_gold(path: Path) -> dict[Key, tuple[str, ...]]:
             return _collect(csv.DictReader(file, strict=True), path)
     except FileNotFoundError:
         raise InputError(
-            f"{path}: no such gold set; annotate turns in it, or take it out of run.gold_sets"
+            f"{path}: no such gold set; annotate turns in it, or take it out of run.gold.gold_sets"
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a readable CSV file ({error}); save it as UTF-8") from None

@@ -63,4 +63,6 @@ def label_conversations(
         return label_locally(conversations, detector_folder)
     if detector == "prompted":
         return label_by_prompt(conversations, prompt, model, source, sampling)
-    raise InputError(f"run.detectors: {detector!r} is unknown; local and prompted are known")
+    raise InputError(
+        f"run.detection.detectors: {detector!r} is unknown; local and prompted are known"
+    )

@@ -71,7 +71,6 @@ class Ingest:
                 self.kept += 1
                 self.kept_user_turns += len(conversation.user_turns)
                 yield conversation
-        self._check_format()
 
     def _filter(
         self, conversation: Conversation, identifiers: set[str], first_turns: set[bytes]
@@ -91,15 +90,18 @@ class Ingest:
     def _reject(self, source: str, identifier: str | None, reason: str) -> None:
         self.rejects.append({"source": source, "conversation_id": identifier, "reason": reason})
 
-    def _check_format(self) -> None:
-        schema_reasons = {"missing_id", "no_messages", "missing_role", "not_a_json_object"}
-        reasons = {str(reject["reason"]) for reject in self.rejects}
-        if self.rejects and not self.kept and reasons <= schema_reasons:
-            raise InputError(
-                f"corpora.{self.corpus}: not one of {len(self.rejects)} rows has the fields of "
-                f"format {self.log_format!r} ({', '.join(sorted(reasons))}, first at "
-                f"{self.rejects[0]['source']}); set corpora.{self.corpus}.format in params.yaml"
-            )
+    def check_kept(self) -> None:
+        """Raise InputError, with the counts, where no row was kept."""
+        if self.kept:
+            return
+        counts = self.counts()
+        reasons = ", ".join(f"{name} {count}" for name, count in counts["rejected"].items())
+        first = f", first at {self.rejects[0]['source']}" if self.rejects else ""
+        raise InputError(
+            f"corpora.{self.corpus}: not one of {counts['rows']} rows is kept as format "
+            f"{self.log_format!r} ({reasons or 'the log is empty'}{first}); set "
+            f"corpora.{self.corpus}.format or the filters in ingest in params.yaml"
+        )
 
     def counts(self) -> dict[str, Any]:
         """Rows read, kept and rejected (by reason), and the user turns kept."""

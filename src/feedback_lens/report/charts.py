@@ -19,19 +19,20 @@ from feedback_lens.report.svg import (
 
 LABELS = 165
 RIGHT = 16
+Legend = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, its title with units, and its legend (class of a series -> its name)."""
+    """A drawing, its title with units, and its legend: pairs of a series' class and its name."""
 
     title: str
-    legend: Mapping[str, str]
+    legend: Legend
     svg: Markup
 
 
 def draw_stacks(
-    title: str, rows: Sequence[tuple[str, str, Mapping[str, float]]], legend: Mapping[str, str]
+    title: str, rows: Sequence[tuple[str, str, Mapping[str, float]]], legend: Legend
 ) -> Chart:
     """Stacked bars: rows of label, note and the share of each series (0 to 1)."""
     left, right = 70, 60
@@ -53,7 +54,7 @@ def draw_stacks(
 def draw_points(
     title: str,
     rows: Sequence[tuple[str, Sequence[Mark]]],
-    legend: Mapping[str, str],
+    legend: Legend,
     lines: Sequence[float],
 ) -> Chart:
     """Points with intervals or boxes on one scale; rows of label and marks, one below another.
@@ -96,7 +97,7 @@ def draw_matrix(
         for x, count in zip(middles, cells, strict=True):
             share = count / max(1, sum(cells))
             parts.append(draw_cell(x - width / 2, y, width - 2, count, share))
-    return Chart(title, {}, draw_svg(title, top + height * len(rows), parts))
+    return Chart(title, (), draw_svg(title, top + height * len(rows), parts))
 
 
 def list_ticks(numbers: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The detectors against the gold labels: Tables 2 and 6 to 11."""
+"""The detectors against the gold labels: Tables 2 and 6 to 11, and the local one out of fold."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -6,11 +6,7 @@ from typing import Any
 
 from feedback_lens.feedback.labels import GRANULARITIES
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.reasons import (
-    about_data,
-    about_labels,
-    explain,
-)
+from feedback_lens.report.reasons import about_data, about_labels, explain
 from feedback_lens.report.values import (
     BLANK,
     Row,
@@ -32,18 +28,19 @@ BINARY = (
     "recall",
     "precision",
 )
-
-
 PROMPTS = {"prior": "prior work's prompt", "ours": "the paper's prompt"}
 PRIOR_MISSING = "not run: the prompt of prior work is not part of this project"
-
-
+BASELINES = {
+    "local": "local detector",
+    "keywords": "keywords",
+    "majority": "most frequent label",
+}
 ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
 Found = Mapping[str, Sequence[Value]]
 
 
 def list_detection_tables(inputs: Inputs) -> list[Table]:
-    """Tables 2 and 6 to 11, cell by cell."""
+    """Tables 2 and 6 to 11, cell by cell, and the local detector beside its baselines."""
     return [
         _compare_accuracies(inputs),
         _compare_binary(inputs, "Table 6", "sparse", BINARY),
@@ -52,6 +49,7 @@ def list_detection_tables(inputs: Inputs) -> list[Table]:
         _compare_classes(inputs, "Table 9", "sparse", "ours"),
         _compare_classes(inputs, "Table 10", "dense", "prior"),
         _compare_classes(inputs, "Table 11", "dense", "ours"),
+        _show_local(inputs),
     ]
 
 
@@ -136,6 +134,26 @@ def _list_class(metrics: Mapping[str, Any], part: str) -> list[Value]:
     return [_percent(metrics["three_way"][part], name) for name in ("precision", "recall", "f1")]
 
 
+def _show_local(inputs: Inputs) -> Table:
+    metrics = inputs.metrics["fit_detector"]
+    found = {
+        f"{label} (n = {metrics[name]['turns']})": [
+            _percent(metrics[name]["three_way"], "accuracy"),
+            _percent(metrics[name]["fine"]["macro"], "f1"),
+        ]
+        for name, label in BASELINES.items()
+    }
+    return Table(
+        "Local detector",
+        "The local detector beside two baselines (not in the paper)",
+        "percent, against all gold labels; the detector out of fold, on conversations that it was "
+        "not fitted on",
+        ("three-way accuracy", "fine macro-F1"),
+        (compare("All gold sets", None, found),),
+        "",
+    )
+
+
 def _percent(metrics: Mapping[str, float | None], name: str) -> Value:
     return ours(percent(metrics[name]), 1)
 
@@ -146,7 +164,7 @@ def _find(
     """The figures beside the paper's `prior` or `ours` prompt, and what to say without any."""
     if prompt == "prior":
         return {}, PRIOR_MISSING
-    missing = f"not run: run.gold_sets names no {kind} set"
+    missing = f"not run: run.gold.gold_sets names no {kind} set"
     return _measure(inputs, kind, inputs.run.detector, pick), missing
 
 

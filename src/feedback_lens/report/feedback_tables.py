@@ -1,10 +1,18 @@
 """When and how often users give feedback, and who says so: Table 1, Figures 2 and 6, kappas."""
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 from feedback_lens.feedback.labels import FINE, GRANULARITIES
-from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, absent, name_corpus
+from feedback_lens.report.inputs import (
+    PAPER_CORPORA,
+    Inputs,
+    Points,
+    absent,
+    count_labeled,
+    name_corpus,
+)
 from feedback_lens.report.reasons import about_data, explain
 from feedback_lens.report.values import (
     DRAWN,
@@ -49,7 +57,7 @@ def _compare_statistics(inputs: Inputs) -> Table:
     return Table(
         "Table 1",
         "Annotated feedback",
-        "turn 2 to turn 5+: turns with feedback / turns (percent; the difference in points)",
+        "turn 2 to turn 5+: turns with feedback / labeled turns (percent; difference in points)",
         ("conversations", "turns", *(f"turn {turn}" for turn in TURNS)),
         tuple(rows),
         explain(about_data(inputs.run), f"labels by {inputs.labeler}, not by people"),
@@ -65,18 +73,14 @@ def _count(counts: Mapping[str, Any]) -> list[Value]:
     sizes = [ours(counts[name], 0) for name in ("conversations", "turns")]
     return [
         *sizes,
-        *(share(row["feedback"], row["turns"]) for row in counts["by_turn"].values()),
+        *(share(row["feedback"], count_labeled(row)) for row in counts["by_turn"].values()),
     ]
 
 
 def _show_turns(inputs: Inputs) -> Table:
     rows = []
     for corpus in inputs.run.all_corpora:
-        points = inputs.distributions.get(corpus, ())
-        found: dict[str, list[Value]] = {}
-        for point in points:
-            number = 100 * float(point["share"]) if point["share"] else None
-            found.setdefault(f"ours, turn {point['turn']}", []).append(ours(number, 1))
+        found = _list_turns(inputs.distributions.get(corpus, ()))
         rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
     return Table(
         "Figure 2",
@@ -88,20 +92,36 @@ def _show_turns(inputs: Inputs) -> Table:
     )
 
 
+def _list_turns(points: Points) -> dict[str, list[Value]]:
+    found = {}
+    for turn, members in groupby(points, key=lambda point: point["turn"]):
+        cells = list(members)
+        total = sum(int(cell["count"]) for cell in cells)
+        found[f"ours, turn {turn} (n = {total})"] = [
+            ours(100 * float(cell["share"]) if cell["share"] else None, 1) for cell in cells
+        ]
+    return found
+
+
 def _show_labels(inputs: Inputs) -> Table:
     rows = []
     for corpus in inputs.run.all_corpora:
         counts = inputs.metrics["count_feedback"].get(corpus)
-        found = {"ours": [ours(counts["by_label"][n]["count"], 0) for n in FINE]} if counts else {}
+        found = _list_labels(counts) if counts else {}
         rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
     return Table(
         "Figure 6",
         "Labels in all",
-        f"turns; {DRAWN}",
+        f"labeled turns; {DRAWN}",
         FINE,
         tuple(rows),
         explain(about_data(inputs.run), f"labels by {inputs.labeler}, not by people"),
     )
+
+
+def _list_labels(counts: Mapping[str, Any]) -> dict[str, list[Value]]:
+    found = [ours(counts["by_label"][name]["count"], 0) for name in FINE]
+    return {f"ours (n = {count_labeled(counts)})": found}
 
 
 def _compare_kappas(inputs: Inputs) -> Table:
@@ -111,7 +131,7 @@ def _compare_kappas(inputs: Inputs) -> Table:
         for name, metrics in inputs.metrics["evaluate_detector"].items()
     }
     published = [reported(paper[name]) for name in GRANULARITIES]
-    rows = [compare("Two annotators", published, found, "not run: no gold set")]
+    rows = [compare("Two annotators", published, found, "not run: run.gold.gold_sets names no set")]
     for detector in inputs.run.detectors:
         beyond = {
             f"ours, {name}": _list_kappas(metrics[detector])

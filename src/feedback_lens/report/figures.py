@@ -8,9 +8,10 @@ from typing import Any
 from feedback_lens.feedback.evaluation import UNLABELED
 from feedback_lens.feedback.labels import DESCRIPTIONS, FINE
 from feedback_lens.report.charts import Chart, draw_matrix, draw_points, draw_stacks
-from feedback_lens.report.inputs import CRITERIA, Inputs
+from feedback_lens.report.inputs import CRITERIA, Inputs, count_labeled
 from feedback_lens.report.svg import Mark
 
+COLORS = 4  # of style.css; a fifth series shares the first one's
 SPLITS = {"neg": "drew negative feedback", "rand": "random", "pos": "drew positive feedback"}
 LABELS = {label: f"{label} {description}" for label, description in DESCRIPTIONS.items()}
 SETTINGS = {"with_feedback": "with the feedback in view", "without_feedback": "without it"}
@@ -39,25 +40,26 @@ def _draw_turns(inputs: Inputs) -> list[Chart]:
             shares = {cell["label"]: float(cell["share"] or 0) for cell in cells}
             rows.append((f"turn {turn}", f"n = {total}", shares))
         title = f"Labels by user turn, {corpus} (share of the labeled turns)"
-        charts.append(draw_stacks(title, rows, LABELS))
+        charts.append(draw_stacks(title, rows, tuple(LABELS.items())))
     return charts
 
 
 def _draw_labels(inputs: Inputs) -> Chart:
-    series = _number_series(inputs.run.corpora)
     counts = inputs.metrics["count_feedback"]
+    series = number_series(inputs.run.corpora)
     rows = [
         (
             label,
             [
                 Mark(name, share, low=0.0, high=share)
-                for name, corpus in series.items()
+                for name, corpus in series
                 if (share := counts[corpus]["by_label"][label]["share"]) is not None
             ],
         )
         for label in FINE
     ]
-    return draw_points("Labels in all (share of the labeled turns)", rows, series, lines=(0.0,))
+    legend = [(name, f"{corpus} (n = {count_labeled(counts[corpus])})") for name, corpus in series]
+    return draw_points("Labels in all (share of the labeled turns)", rows, legend, lines=(0.0,))
 
 
 def _draw_confusions(inputs: Inputs) -> list[Chart]:
@@ -84,7 +86,7 @@ def _draw_toxicity(inputs: Inputs) -> Chart:
             mark = Mark(split, box["mean"], q1=box["q1"], q3=box["q3"])
             rows.append((f"{corpus}, {split} (n = {box['n']})", [mark]))
     title = "Toxicity of the prompts (score 0 to 1; point: mean, box: quartiles)"
-    return draw_points(title, rows, SPLITS, lines=(0.0,))
+    return draw_points(title, rows, tuple(SPLITS.items()), lines=(0.0,))
 
 
 def _draw_quality(inputs: Inputs) -> list[Chart]:
@@ -96,9 +98,8 @@ def _draw_quality(inputs: Inputs) -> list[Chart]:
             for name in CRITERIA
         ]
         title = f"Quality of the prompts, {corpus} (share that meets the criterion)"
-        charts.append(
-            draw_points(title, rows, {split: SPLITS[split] for split in splits}, lines=(0.0,))
-        )
+        legend = [(split, SPLITS[split]) for split in splits]
+        charts.append(draw_points(title, rows, legend, lines=(0.0,)))
     return charts
 
 
@@ -111,7 +112,7 @@ def _draw_win_rates(inputs: Inputs) -> list[Chart]:
                 a, b = (side.replace("weak_next", "next") for side in pair.split("_vs_"))
                 rows.append((f"{split}: {a} > {b}", [_mark_rate(s, settings[s]) for s in SETTINGS]))
         title = f"Win rates of the replies, {corpus} (percent, 95% interval)"
-        charts.append(draw_points(title, rows, SETTINGS, lines=(0.0, 50.0)))
+        charts.append(draw_points(title, rows, tuple(SETTINGS.items()), lines=(0.0, 50.0)))
     return charts
 
 
@@ -123,7 +124,7 @@ def _mark_rate(series: str, rate: Mapping[str, Any]) -> Mark:
 
 
 def _draw_scores(inputs: Inputs) -> list[Chart]:
-    series = _number_series(inputs.run.corpora)
+    series = number_series(inputs.run.corpora)
     charts = []
     for benchmark, judges in inputs.metrics["summary"].items():
         for judge, bases in judges.items():
@@ -131,7 +132,7 @@ def _draw_scores(inputs: Inputs) -> list[Chart]:
                 untrained = scores["base"]["mean"]
                 lines = () if untrained is None else (untrained,)
                 rows = [("untrained", [Mark("untrained", untrained)])]
-                for name, corpus in series.items():
+                for name, corpus in series:
                     rows += [
                         (recipe, [_mark_score(name, summary)])
                         for recipe, summary in scores[corpus].items()
@@ -148,5 +149,6 @@ def _mark_score(series: str, summary: Mapping[str, Any]) -> Mark:
     return Mark(series, mean, mean - spread, mean + spread)
 
 
-def _number_series(names: tuple[str, ...]) -> dict[str, str]:
-    return {f"series-{index % 4}": name for index, name in enumerate(names)}
+def number_series(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Pairs of a series' class and its name."""
+    return [(f"series-{index % COLORS}", name) for index, name in enumerate(names)]

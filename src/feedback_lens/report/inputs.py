@@ -65,9 +65,9 @@ class Run:
 class Inputs:
     """What the report is made of.
 
-    `metrics` goes by stage, then corpus or gold set; `confusions` and `distributions` are points
-    by gold set and by corpus; `labelers` names the model behind each detector and `writers` the
-    models behind each regeneration, as the data have them.
+    `metrics` goes by stage, then corpus, gold set or reward model; `confusions` and
+    `distributions` are points by gold set and by corpus; `labelers` names the model behind each
+    detector and `writers` the models behind each regeneration, as the data have them.
     """
 
     run: Run
@@ -92,6 +92,11 @@ def name_corpus(corpus: str) -> str:
 def absent(corpus: str) -> str:
     """What stands in the place of a corpus that is not run."""
     return f"not run: {corpus} is not in run.models.corpora"
+
+
+def count_labeled(counts: Mapping[str, Any]) -> int:
+    """The turns of `count_feedback`, whole or by turn, that have a label."""
+    return int(counts["turns"] - counts["unlabeled"])
 
 
 def read_inputs(
@@ -124,8 +129,11 @@ def _read_metrics(folder: Path, run: Run) -> dict[str, Any]:
         name: read_json(folder / "evaluate_detector" / f"{name}.json") for name in run.gold_sets
     }
     metrics["benchmarks"] = read_json(folder / "rate_prompts" / "benchmarks.json")
-    metrics["summary"] = read_json(folder / "summary.json")
-    metrics["significance"] = read_json(folder / "significance.json")
+    for name in ("summary", "significance", "training", "fit_detector"):
+        metrics[name] = read_json(folder / f"{name}.json")
+    # only where a reward model is trained here; the report has no option that names it
+    cards = sorted((folder / "train_reward").glob("*.json"))
+    metrics["train_reward"] = {path.stem: read_json(path) for path in cards}
     return metrics
 
 

@@ -23,13 +23,25 @@ def about_labels(inputs: Inputs) -> str:
 
 
 def about_replies(inputs: Inputs) -> str:
-    """Another model regenerates, and another reward model scores."""
-    paper = inputs.published["training"]
+    """Another model regenerates."""
+    paper = inputs.published["training"]["regenerator"]
     writers = ", ".join(sorted(set(inputs.writers.values())))
-    regenerator = "" if writers == paper["regenerator"] else f"replies by {writers or 'no model'}"
-    if inputs.run.profile != "sample":
-        return regenerator
-    return f"{regenerator}; a tiny reward model, not {paper['reward_model']}"
+    return "" if writers == paper else f"replies by {writers or 'no model'}"
+
+
+def about_reward(inputs: Inputs) -> str:
+    """Another reward model scores; one that is trained here has seen most of what it scores."""
+    cards = inputs.metrics["train_reward"].values()
+    if not cards:
+        return ""
+    paper = inputs.published["training"]["reward_model"]
+    seen = sum(card["pairs"]["train"] for card in cards)
+    pairs = seen + sum(card["pairs"]["held_out"] for card in cards)
+    return (
+        f"a tiny reward model, not {paper}, that was itself trained on most of these pairs "
+        f"({seen} of {pairs} of the negative split), to prefer the regenerated reply: "
+        "these win rates are not evidence"
+    )
 
 
 def about_models(run: Run) -> str:

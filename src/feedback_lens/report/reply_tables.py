@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from feedback_lens.report.inputs import PAPER_CORPORA, SPLITS, Inputs, absent, name_corpus
-from feedback_lens.report.reasons import about_data, about_replies, explain
+from feedback_lens.report.reasons import about_data, about_replies, about_reward, explain
 from feedback_lens.report.values import (
     Table,
     Value,
+    before_and_after,
     compare,
     ours,
     ours_with_interval,
@@ -19,13 +20,17 @@ SETTINGS = ("with_feedback", "without_feedback")
 
 
 def list_reply_tables(inputs: Inputs) -> list[Table]:
-    """Tables 3 and 13, such a table for each corpus that the paper has not, and refusals."""
+    """Tables 3 and 13, such a table for each corpus that the paper has not, and refusals.
+
+    Where a reward model is trained here, how well it learned.
+    """
     names = {"lmsys": "Table 3", "wildchat": "Table 13"}
     return [
         *(
             _compare_win_rates(inputs, names.get(corpus, f"Win rates {corpus}"), corpus)
             for corpus in inputs.run.all_corpora
         ),
+        *([_show_reward(inputs)] if inputs.metrics["train_reward"] else []),
         _compare_refusals(inputs),
     ]
 
@@ -49,7 +54,7 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
         "interval (the paper prints a dash for the random ones with feedback)",
         ("with feedback", "without feedback"),
         tuple(rows),
-        explain(about_data(inputs.run), about_replies(inputs)),
+        explain(about_data(inputs.run), about_replies(inputs), about_reward(inputs)),
     )
 
 
@@ -68,6 +73,28 @@ def _list_win_rates(settings: Mapping[str, Any]) -> list[Value]:
         ours_with_interval([percent(settings[s][key]) for key in ("win_rate", "low", "high")], 0)
         for s in SETTINGS
     ]
+
+
+def _show_reward(inputs: Inputs) -> Table:
+    rows = [
+        compare(name, None, {"ours": _describe_reward(card)})
+        for name, card in inputs.metrics["train_reward"].items()
+    ]
+    return Table(
+        "Reward model",
+        "The reward model trained here (not in the paper)",
+        "pairs of a regenerated and a weak reply; accuracy: percent of the pairs held out whose "
+        "regenerated reply scores higher, before → after",
+        ("pairs trained on", "pairs held out", "held-out accuracy"),
+        tuple(rows),
+        "",
+    )
+
+
+def _describe_reward(card: Mapping[str, Any]) -> list[Value]:
+    accuracy = {when: percent(number) for when, number in card["held_out_accuracy"].items()}
+    sizes = [ours(card["pairs"][name], 0) for name in ("train", "held_out")]
+    return [*sizes, before_and_after(accuracy, 1)]
 
 
 def _compare_refusals(inputs: Inputs) -> Table:

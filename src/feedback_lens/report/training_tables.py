@@ -1,6 +1,6 @@
-"""Benchmark scores after training: Tables 4, 14 and 16."""
+"""What training did to the models: their benchmark scores (Tables 4, 14 and 16), their losses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, Run, absent
@@ -10,25 +10,28 @@ from feedback_lens.report.values import (
     Row,
     Table,
     Value,
+    before_and_after,
     compare,
+    ours,
     ours_with_spread,
     reported,
 )
 
 BASES = {"vicuna7b": "vicuna_7b", "mistral7b": "mistral_7b", "qwen1_5_4b": "qwen1_5_4b"}
-
-
 BENCHMARKS = {"mtbench": "mt_bench", "wildbench": "wildbench"}
-
-
 SCALES = (
     "MT-Bench 1 to 10; WildBench (mean rating - 5) × 20; ± is the standard deviation over seeds"
 )
 
 
 def list_training_tables(inputs: Inputs) -> list[Table]:
-    """Tables 4, 14 and 16, cell by cell."""
-    return [_compare_scores(inputs), _compare_qwen(inputs), _compare_judges(inputs)]
+    """Tables 4, 14 and 16, cell by cell, and what the training itself tells."""
+    return [
+        _compare_scores(inputs),
+        _compare_qwen(inputs),
+        _compare_judges(inputs),
+        _show_training(inputs),
+    ]
 
 
 def find_base(run: Run, base: str) -> str | None:
@@ -146,3 +149,34 @@ def _compare_judges(inputs: Inputs) -> Table:
         tuple(rows),
         explain("the paper's judge is retired", about_data(inputs.run), about_models(inputs.run)),
     )
+
+
+def _show_training(inputs: Inputs) -> Table:
+    rows = [
+        compare(
+            f"{base}, {corpus}",
+            None,
+            {recipe: _describe_training(card) for recipe, card in recipes.items()},
+        )
+        for base, corpora in inputs.metrics["training"].items()
+        for corpus, recipes in corpora.items()
+    ]
+    return Table(
+        "Training",
+        "What training did to the models (not in the paper)",
+        "loss in nats a token of the replies held out, before → after; KTO's reward margin: how "
+        "much more the desirable than the undesirable ones gained; means over seeds",
+        ("method", "rows", "held-out rows", "held-out loss", "held-out reward margin"),
+        tuple(rows),
+        "",
+    )
+
+
+def _describe_training(card: Mapping[str, Any]) -> list[Value]:
+    margin = card["held_out_reward_margin"]
+    return [
+        Value(None, card["method"]),
+        *(ours(card[name], 0) for name in ("rows", "held_out_rows")),
+        before_and_after(card["held_out_loss"], 3),
+        ours(margin, 3) if card["method"] == "kto" else Value(None, "–"),
+    ]

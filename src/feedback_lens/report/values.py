@@ -92,6 +92,12 @@ def ours_with_interval(figures: Sequence[float | None], decimals: int) -> Value:
     return Value(number, f"{value.text} ({ends[0]} to {ends[1]})", decimals)
 
 
+def before_and_after(figures: Mapping[str, float | None], decimals: int) -> Value:
+    """A figure of ours before and after training, the keys of `figures`."""
+    before, after = (ours(figures[when], decimals) for when in ("before", "after"))
+    return Value(after.number, f"{before.text} → {after.text}", decimals)
+
+
 def share(part: int, whole: int) -> Value:
     """A part of a whole; its number is the share in percent."""
     if not whole:

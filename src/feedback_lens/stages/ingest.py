@@ -37,6 +37,7 @@ def main(
     write_rows((conversation.as_row() for conversation in ingest), conversations, CONVERSATIONS)
     write_rows(ingest.rejects, rejects, REJECTS)
     write_json(ingest.counts(), metrics)
+    ingest.check_kept()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from feedback_lens.benchmarks.cells import list_models, read_answers
 from feedback_lens.benchmarks.judging import JUDGMENTS, judge_answers
 from feedback_lens.benchmarks.questions import read_questions
 from feedback_lens.calls.request import Sampling
-from feedback_lens.options import list_option, option, path_option
+from feedback_lens.options import MAX_TOKENS, TEMPERATURE, list_option, option, path_option
 from feedback_lens.tables import write_rows
 
 
@@ -22,8 +22,8 @@ from feedback_lens.tables import write_rows
 @path_option("--assistant")
 @path_option("--judgments")
 @option("--model")
-@option("--temperature", type=click.FloatRange(0, 2))
-@option("--max_tokens", type=click.IntRange(1))
+@option("--temperature", type=TEMPERATURE)
+@option("--max_tokens", type=MAX_TOKENS)
 def main(
     answers: Path,
     bases: tuple[str, ...],
@@ -36,8 +36,8 @@ def main(
     assistant: Path,
     judgments: Path,
     model: str,
-    temperature: float,
-    max_tokens: int,
+    temperature: float | None,
+    max_tokens: int | None,
 ) -> None:
     """Judge every model's answers to one benchmark."""
     models = list_models(bases, corpora, recipes, seeds)

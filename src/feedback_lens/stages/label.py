@@ -6,7 +6,7 @@ from feedback_lens.calls.request import Sampling
 from feedback_lens.feedback.labeling import label_conversations
 from feedback_lens.feedback.labels import LABELS
 from feedback_lens.logs.conversation import read_conversations
-from feedback_lens.options import option, path_option
+from feedback_lens.options import MAX_TOKENS, TEMPERATURE, option, path_option
 from feedback_lens.tables import write_json, write_rows
 
 
@@ -19,8 +19,8 @@ from feedback_lens.tables import write_json, write_rows
 @path_option("--labels")
 @path_option("--counts")
 @option("--model")
-@option("--temperature", type=click.FloatRange(0, 2))
-@option("--max_tokens", type=click.IntRange(1))
+@option("--temperature", type=TEMPERATURE)
+@option("--max_tokens", type=MAX_TOKENS)
 def main(
     conversations: Path,
     detector: str,
@@ -30,8 +30,8 @@ def main(
     labels: Path,
     counts: Path,
     model: str,
-    temperature: float,
-    max_tokens: int,
+    temperature: float | None,
+    max_tokens: int | None,
 ) -> None:
     """Label what every user turn after the first says of the reply before it."""
     rows, totals = label_conversations(

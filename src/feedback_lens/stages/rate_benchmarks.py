@@ -6,7 +6,7 @@ from feedback_lens.analysis.prompt_sets import list_benchmark_prompts
 from feedback_lens.analysis.quality import RATINGS, rate_prompts, summarize_quality
 from feedback_lens.benchmarks.questions import read_questions
 from feedback_lens.calls.request import Sampling
-from feedback_lens.options import list_option, option, path_option
+from feedback_lens.options import MAX_TOKENS, TEMPERATURE, list_option, option, path_option
 from feedback_lens.tables import write_json, write_rows
 
 
@@ -19,8 +19,8 @@ from feedback_lens.tables import write_json, write_rows
 @path_option("--metrics")
 @option("--rater")
 @option("--model")
-@option("--temperature", type=click.FloatRange(0, 2))
-@option("--max_tokens", type=click.IntRange(1))
+@option("--temperature", type=TEMPERATURE)
+@option("--max_tokens", type=MAX_TOKENS)
 def main(
     questions: Path,
     benchmarks: tuple[str, ...],
@@ -30,8 +30,8 @@ def main(
     metrics: Path,
     rater: str,
     model: str,
-    temperature: float,
-    max_tokens: int,
+    temperature: float | None,
+    max_tokens: int | None,
 ) -> None:
     """Rate the quality of the benchmarks' questions."""
     rows = rate_prompts(

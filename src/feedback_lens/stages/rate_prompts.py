@@ -5,7 +5,7 @@ import click
 from feedback_lens.analysis.prompt_sets import list_split_prompts
 from feedback_lens.analysis.quality import RATINGS, rate_prompts, summarize_quality
 from feedback_lens.calls.request import Sampling
-from feedback_lens.options import option, path_option
+from feedback_lens.options import MAX_TOKENS, TEMPERATURE, option, path_option
 from feedback_lens.tables import read_rows, write_json, write_rows
 
 
@@ -17,8 +17,8 @@ from feedback_lens.tables import read_rows, write_json, write_rows
 @path_option("--metrics")
 @option("--rater")
 @option("--model")
-@option("--temperature", type=click.FloatRange(0, 2))
-@option("--max_tokens", type=click.IntRange(1))
+@option("--temperature", type=TEMPERATURE)
+@option("--max_tokens", type=MAX_TOKENS)
 def main(
     splits: Path,
     prompts: Path,
@@ -27,8 +27,8 @@ def main(
     metrics: Path,
     rater: str,
     model: str,
-    temperature: float,
-    max_tokens: int,
+    temperature: float | None,
+    max_tokens: int | None,
 ) -> None:
     """Rate the quality of the prompts in the splits of a corpus."""
     rows = rate_prompts(

@@ -3,7 +3,7 @@ from pathlib import Path
 import click
 
 from feedback_lens.calls.request import Sampling
-from feedback_lens.options import option, path_option
+from feedback_lens.options import MAX_TOKENS, TEMPERATURE, option, path_option
 from feedback_lens.tables import read_rows, write_json, write_rows
 from feedback_lens.training.regeneration import REPLIES, regenerate_replies
 
@@ -16,8 +16,8 @@ from feedback_lens.training.regeneration import REPLIES, regenerate_replies
 @path_option("--replies")
 @path_option("--counts")
 @option("--model")
-@option("--temperature", type=click.FloatRange(0, 2))
-@option("--max_tokens", type=click.IntRange(1))
+@option("--temperature", type=TEMPERATURE)
+@option("--max_tokens", type=MAX_TOKENS)
 def main(
     splits: Path,
     regeneration: str,
@@ -26,8 +26,8 @@ def main(
     replies: Path,
     counts: Path,
     model: str,
-    temperature: float,
-    max_tokens: int,
+    temperature: float | None,
+    max_tokens: int | None,
 ) -> None:
     """Regenerate the replies of a split, from scratch or with the feedback's content."""
     rows, totals = regenerate_replies(

@@ -3,6 +3,7 @@
 Source: paper section 7.1; TRL's SFTTrainer and KTOTrainer.
 """
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,8 +12,7 @@ from typing import Any
 
 import click
 
-from feedback_lens.calls.local import name_local_model
-from feedback_lens.calls.models import configure_libraries, load_tokenizer
+from feedback_lens.calls.models import configure_libraries, load_tokenizer, name_local_model
 from feedback_lens.errors import InputError
 from feedback_lens.tables import write_json
 from feedback_lens.training.checkpoints import (
@@ -86,6 +86,12 @@ def finetune(
     build = build_kto_trainer if method == "kto" else build_sft_trainer
     trainer = build(train_rows, base_model, tokenizer, seed, settings, run)
     results = _train(trainer, held_out, tokenizer.pad_token_id, settings, run)
+    if not math.isfinite(results["held_out_loss"]["after"] or 0.0):
+        shutil.rmtree(run)
+        raise InputError(
+            f"recipe {recipe}, seed {seed}: training diverged (the loss is no number); "
+            "lower train.learning_rate or train.kto_learning_rate"
+        )
     card = {
         **identity,
         "weights": trainer.model.num_parameters(),

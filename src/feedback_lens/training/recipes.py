@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from feedback_lens.errors import InputError
 from feedback_lens.logs.conversation import MESSAGE
-from feedback_lens.training.holdout import choose_held_out
+from feedback_lens.training.partition import choose_held_out
 
 TRAINING_SET = pa.schema(
     [
@@ -45,7 +45,7 @@ def assemble(recipe: str, splits: Splits, replies: Replies, held_out_share: floa
         rows = imitate_replies(splits, replies[recipe], recipe.partition("_")[0])
     else:
         known = [*RECIPES, *replies]
-        raise InputError(f"run.recipes: {recipe!r} is unknown; {', '.join(known)} are known")
+        raise InputError(f"run.models.recipes: {recipe!r} is unknown; {', '.join(known)} are known")
     held_out = choose_held_out((row["conversation_id"] for row in rows), held_out_share)
     for row in rows:
         row["held_out"] = row["conversation_id"] in held_out

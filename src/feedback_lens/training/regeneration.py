@@ -42,7 +42,7 @@ def parse_regeneration(name: str) -> tuple[str, str]:
     split, _, method = name.partition("_")
     if split not in ("neg", "pos", "rand") or method not in METHODS:
         raise InputError(
-            f"run.regenerations: {name!r} is not <split>_<method>, "
+            f"run.regeneration.regenerations: {name!r} is not <split>_<method>, "
             "split one of neg, pos, rand, method one of scratch, semantic"
         )
     return split, method

@@ -47,7 +47,7 @@ def score_replies(
         rows: rows of `SPLITS`.
         replies: rows of `REPLIES` for each regeneration (`neg_scratch`, ...).
         reward_model: the folder of a sequence classification model with one label.
-        batch_size: chats scored at once; it does not change a score.
+        batch_size: chats scored at once; it does not change a score (of 4 decimals).
         max_length: tokens; a longer chat loses its beginning.
 
     Returns:
@@ -59,7 +59,8 @@ def score_replies(
     chosen = [row for row in rows if row["split"] in SCORED_SPLITS]
     keyed = [pair for row in chosen for pair in _list_chats(row, regenerated)]
     scores = score_pairs(reward_model, [chat for _, chat in keyed], batch_size, max_length)
-    return [{**key, "score": score} for (key, _), score in zip(keyed, scores, strict=True)]
+    # float32 sums differ in the last digits with the batch; what is kept does not
+    return [{**key, "score": round(s, 4)} for (key, _), s in zip(keyed, scores, strict=True)]
 
 
 def score_pairs(

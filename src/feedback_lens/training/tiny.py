@@ -12,7 +12,7 @@ from feedback_lens.calls.models import configure_libraries
 from feedback_lens.errors import InputError
 from feedback_lens.logs.conversation import Conversation
 from feedback_lens.training.checkpoints import name_versions, write_model
-from feedback_lens.training.holdout import choose_held_out
+from feedback_lens.training.partition import choose_held_out
 from feedback_lens.training.tiny_tokenizer import train_tokenizer
 
 HELD_OUT_SHARE = 0.1

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from feedback_lens.calls.models import check_length, load_tokenizer, pad_right
 from feedback_lens.errors import InputError
 from feedback_lens.training.checkpoints import name_versions, write_model
-from feedback_lens.training.holdout import choose_held_out
+from feedback_lens.training.partition import choose_held_out
 from feedback_lens.training.reward import as_chat, encode_chat
 
 EncodedPair = tuple[list[int], list[int]]

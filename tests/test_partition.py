@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback_lens.training.holdout import choose_held_out
+from feedback_lens.training.partition import choose_held_out
 
 NAMES = [f"conversation {number}" for number in range(40)]
 
