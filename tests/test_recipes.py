@@ -2,7 +2,7 @@ import pytest
 
 from feedback_lens.errors import InputError
 from feedback_lens.tables import read_rows, write_rows
-from feedback_lens.training.recipes import TRAINING_SET, assemble
+from feedback_lens.training.recipes import TRAINING_SET, assemble, choose_held_out_rows
 
 
 def split_row(split, name, turn, reply="m"):
@@ -65,6 +65,13 @@ def test_an_unknown_recipe_is_an_error():
 def test_all_rows_of_a_conversation_are_on_one_side():
     assert [row["held_out"] for row in recipe("kto", 1.0)] == [True, True]
     assert [row["held_out"] for row in recipe("kto", 0.0)] == [False, False]
+
+
+def test_the_only_desirable_conversation_is_not_held_out():
+    rows = [{"conversation_id": str(n), "desirable": n == 7} for n in range(9)]
+    held_out = choose_held_out_rows(rows, 0.25)
+    assert "7" not in held_out  # a quarter of 1, rounded, is 0
+    assert len(held_out) == 2  # of 8
 
 
 def test_rows_have_the_columns_of_the_table(tmp_path):

@@ -34,7 +34,8 @@ def assemble(recipe: str, splits: Splits, replies: Replies, held_out_share: floa
         recipe: `kto`, or the name of a regeneration to imitate.
         splits: rows of `SPLITS`.
         replies: rows of `REPLIES` by regeneration.
-        held_out_share: share of conversations, by a hash of their id, kept for evaluation.
+        held_out_share: share of conversations, by a hash of their id, kept for evaluation; of KTO's
+            desirable and undesirable rows alike.
 
     Raises:
         InputError: the recipe is unknown.
@@ -46,10 +47,20 @@ def assemble(recipe: str, splits: Splits, replies: Replies, held_out_share: floa
     else:
         known = [*RECIPES, *replies]
         raise InputError(f"run.models.recipes: {recipe!r} is unknown; {', '.join(known)} are known")
-    held_out = choose_held_out((row["conversation_id"] for row in rows), held_out_share)
+    held_out = choose_held_out_rows(rows, held_out_share)
     for row in rows:
         row["held_out"] = row["conversation_id"] in held_out
     return rows
+
+
+def choose_held_out_rows(rows: Rows, share: float) -> set[str]:
+    """The conversations kept apart, the share of those with a desirable row and of the others.
+
+    So a class of KTO with few rows is not all on one side.
+    """
+    desirable = {row["conversation_id"] for row in rows if row["desirable"]}
+    others = {row["conversation_id"] for row in rows} - desirable
+    return choose_held_out(desirable, share) | choose_held_out(others, share)
 
 
 def imitate_replies(splits: Splits, replies: Sequence[Mapping[str, Any]], split: str) -> Rows:
