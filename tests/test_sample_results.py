@@ -1,0 +1,40 @@
+"""What the README claims of the sample run, held against the committed metrics."""
+
+from pathlib import Path
+
+import pytest
+
+from feedback_lens.tables import read_json
+
+METRICS = Path(__file__).parents[1] / "metrics"
+TRAINING = read_json(METRICS / "training.json")["tiny"]
+CELLS = [
+    (corpus, recipe)
+    for corpus, recipes in TRAINING.items()
+    for recipe in recipes
+    if recipes[recipe]["method"] == "sft"
+]
+
+
+def test_all_sft_cells_are_there() -> None:
+    assert len(CELLS) == 6  # two corpora, three recipes
+
+
+@pytest.mark.parametrize(("corpus", "recipe"), CELLS)
+def test_the_loss_on_replies_kept_apart_falls_by_training(corpus: str, recipe: str) -> None:
+    loss = TRAINING[corpus][recipe]["held_out_loss"]
+    assert loss["after"] < loss["before"]
+
+
+def test_the_local_detector_beats_the_baselines_on_folds_it_did_not_see() -> None:
+    evaluation = read_json(METRICS / "fit_detector.json")
+    local = evaluation["local"]
+    for baseline in ("keywords", "majority"):
+        other = evaluation[baseline]
+        assert local["three_way"]["accuracy"] > other["three_way"]["accuracy"] + 0.1
+        assert local["fine"]["macro"]["f1"] > other["fine"]["macro"]["f1"] + 0.05
+
+
+def test_the_reward_model_prefers_the_better_reply_of_pairs_it_never_saw() -> None:
+    accuracy = read_json(METRICS / "train_reward" / "tiny.json")["held_out_accuracy"]
+    assert accuracy["after"] > 0.5
