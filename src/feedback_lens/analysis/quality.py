@@ -12,21 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from feedback_lens.analysis.criteria import CRITERIA
 from feedback_lens.analysis.prompt_rules import rate_by_rules
 from feedback_lens.calls.assistant import open_assistant
 from feedback_lens.calls.request import Response, Sampling, ask_user
 from feedback_lens.errors import InputError
 from feedback_lens.prompts import fence, read_prompt, render
 
-CRITERIA = (
-    "specificity",
-    "domain_knowledge",
-    "complexity",
-    "problem_solving",
-    "creativity",
-    "technical_accuracy",
-    "real_world",
-)
 RATINGS = pa.schema(
     [
         ("prompt_set", pa.string()),

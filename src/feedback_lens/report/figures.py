@@ -8,7 +8,7 @@ from typing import Any
 from feedback_lens.feedback.evaluation import UNLABELED
 from feedback_lens.feedback.labels import DESCRIPTIONS, FINE
 from feedback_lens.report.charts import Chart, draw_matrix, draw_points, draw_stacks
-from feedback_lens.report.inputs import CRITERIA, Inputs, count_labeled
+from feedback_lens.report.inputs import QUALITY_COLUMNS, Inputs, count_labeled
 from feedback_lens.report.svg import Mark
 
 COLORS = 4  # of style.css; a fifth series shares the first one's
@@ -95,7 +95,7 @@ def _draw_quality(inputs: Inputs) -> list[Chart]:
         splits = [split for split in SPLITS if split in metrics]
         rows = [
             (name.replace("_", " "), [Mark(split, metrics[split][name]) for split in splits])
-            for name in CRITERIA
+            for name in QUALITY_COLUMNS
         ]
         title = f"Quality of the prompts, {corpus} (share that meets the criterion)"
         legend = [(split, SPLITS[split]) for split in splits]

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from feedback_lens.analysis.criteria import CRITERIA
 from feedback_lens.errors import InputError
 from feedback_lens.tables import read_json, read_rows
 
@@ -20,16 +21,7 @@ BY_CORPUS = (
 )
 PAPER_CORPORA = {"lmsys": "LMSYS", "wildchat": "WildChat"}
 SPLITS = {"neg": "negative", "rand": "random", "pos": "positive"}
-CRITERIA = (
-    "specificity",
-    "domain_knowledge",
-    "complexity",
-    "problem_solving",
-    "creativity",
-    "technical_accuracy",
-    "real_world",
-    "mean",
-)
+QUALITY_COLUMNS = (*CRITERIA, "mean")
 Points = Sequence[Mapping[str, str]]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from feedback_lens.report.inputs import CRITERIA, SPLITS, Inputs, absent, name_corpus
+from feedback_lens.report.inputs import QUALITY_COLUMNS, SPLITS, Inputs, absent, name_corpus
 from feedback_lens.report.reasons import about_data, about_labels, explain
 from feedback_lens.report.values import (
     DRAWN,
@@ -104,7 +104,9 @@ def _compare_quality(inputs: Inputs) -> Table:
             content = paper.get(corpus, {}).get(split)
             published = [reported(cell) for cell in content] if content else None
             quality = (metrics or {}).get(split)
-            found = {"ours": [ours(quality[name], 3) for name in CRITERIA]} if quality else {}
+            found = (
+                {"ours": [ours(quality[name], 3) for name in QUALITY_COLUMNS]} if quality else {}
+            )
             missing = f"not run: no prompts in {split}" if metrics else absent(corpus)
             name = f"{name_corpus(corpus)}, {SPLITS[split]}"
             rows.append(compare(name, published, found, missing))
@@ -114,7 +116,7 @@ def _compare_quality(inputs: Inputs) -> Table:
         "Table 12",
         "Quality of the prompts by criterion",
         "share of prompts that meet the criterion, 0 to 1",
-        tuple(name.replace("_", " ") for name in CRITERIA),
+        tuple(name.replace("_", " ") for name in QUALITY_COLUMNS),
         tuple(rows),
         explain(about_data(inputs.run), _about_rater(inputs), about_labels(inputs)),
     )

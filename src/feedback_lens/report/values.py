@@ -161,7 +161,7 @@ def _subtract(values: Sequence[Value], published: Sequence[Value]) -> list[Value
 def _difference(value: Value, paper: Value) -> Value:
     if value.number is None or paper.number is None:
         return BLANK if value is BLANK else Value(None, "–")
-    return Value(None, _sign(f"{value.number - paper.number:+.{value.decimals}f}"))
+    return Value(None, _sign(f"{value.number - paper.number:+z.{value.decimals}f}"))
 
 
 def _print(number: float) -> str:
