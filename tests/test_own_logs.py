@@ -39,6 +39,7 @@ BY_TINY_MODEL = {
     "run.assistant": "models/base/tiny",
     "run.detector": "local",
     "run.detection.detectors": ["local"],
+    "run.models.recipes": ["rand_scratch"],  # nobody praises in these logs, so there is no KTO
     "regenerate.max_tokens": 200,
 }
 BY_RECORDED_REPLIES = {
