@@ -226,6 +226,15 @@ def test_no_more_answers_wait_to_be_kept_than_are_in_flight_at_once(server: Endp
     assert taken == 40
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as in a terminal; a shell starts background jobs, such as CI's, with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_orderly_and_what_was_answered_is_kept(
     server: Endpoint, tmp_path: Path
 ) -> None:
