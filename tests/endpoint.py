@@ -1,150 +1,171 @@
 """A real HTTP server on loopback that speaks the OpenAI chat completions API, for all tests.
 
-It counts what it answered and misbehaves on demand (`faults`). In a test:
+It counts what it answered, has limits (`limits`) and misbehaves on demand (`faults`). In a test:
 `with serve(plan=first(2, "rate_limited")) as server: ... server.base_url`. On the command line:
-`python tests/endpoint.py --port 0 --port-file F --requests-log F --latency 0.2 --hold 20`.
+`python tests/endpoint.py --port 0 --port-file F --requests-log F --latency 0.2 --hold 20`;
+GET /stats and the end by SIGTERM give its counts as JSON.
 """
 
-import argparse
+import asyncio
 import hashlib
 import json
-import os
+import random
 import socket
-import struct
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from faults import BEHAVES, ERRORS, FINAL_ERRORS, NO_COMPLETIONS, Plan, complete, hold_after
+from aiohttp import web
+
+import exact_loop
+from chat_server import build_app
+from faults import BEHAVES, FAULTS, Plan
+from limits import Limits
 from roles import play_role
+from schemas import fit_format
 
 KEY = "sk-loopback-0123456789"
+MEBIBYTE = 2**20
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON of a request's model and messages."""
     content = {"model": body["model"], "messages": body["messages"]}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(_CANONICAL(content).encode("ascii")).hexdigest()
 
 
-class Endpoint(ThreadingHTTPServer):
-    """The server. `received` holds the bodies as they came, `answered` counts by fingerprint."""
+def play_in_format(body: Mapping[str, Any]) -> str:
+    """The role's reply, as JSON of the response format where the request asks for one."""
+    return fit_format(play_role(body), body.get("response_format"))
 
-    daemon_threads = True
-    request_queue_size = 256
 
-    def __init__(
-        self,
-        port: int = 0,
-        reply: Callable[[Mapping[str, Any]], str] = play_role,
-        plan: Plan = BEHAVES,
-        latency: float = 0.0,
-        retry_after: str | None = None,
-        requests_log: Path | None = None,
-    ) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.reply, self.plan = reply, plan
-        self.latency, self.retry_after = latency, retry_after
-        self.requests_log = requests_log
+@dataclass(eq=False)
+class Endpoint:
+    """The server: its settings, which may be set while it runs, and what it counted.
+
+    `received` holds the bodies as they came (where `keep_bodies`), `answered` counts by
+    fingerprint; both are complete before the client has the answer.
+    """
+
+    port: int = 0  # 0 takes a free one
+    reply: Callable[[Mapping[str, Any]], str] = play_in_format
+    plan: Plan = BEHAVES
+    latency: float = 0.0  # seconds before each answer
+    jitter: float = 0.0  # seconds more at most, drawn evenly
+    seed: int = 0  # of the jitter
+    drip: float = 3.0  # seconds that slow replies take
+    limits: Limits = field(default_factory=Limits)
+    retry_after: str | None = None  # of planned 429 and 503
+    requests_log: Path | None = None  # gets a JSON line for each answered request
+    keep_bodies: bool = True
+    max_body: int = 32 * MEBIBYTE  # bytes
+    models: tuple[str, ...] = ("loopback",)
+
+    def __post_init__(self) -> None:
         self.received: list[dict[str, Any]] = []
         self.answered: Counter[str] = Counter()
-        self.hanging = 0
-        self.stopping = threading.Event()
-        self._lock = threading.Lock()
+        self.requests = self.hanging = self.in_flight = self.in_flight_peak = 0
+        self.first_arrival: float | None = None
+        self.last_answer: float | None = None
+        self.started = threading.Event()
+        self.stopping = asyncio.Event()
+        self.loop: asyncio.AbstractEventLoop
+        self._random = random.Random(self.seed)
+        self._log: TextIO | None = None
+        self._socket = socket.create_server(("127.0.0.1", self.port), backlog=4096)
+        self.port = self._socket.getsockname()[1]
 
     @property
     def base_url(self) -> str:
         """What OPENAI_BASE_URL is set to."""
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay quiet: a client that was killed or timed out is part of the tests."""
+    def enter(self) -> None:
+        """Note a request whose head has come."""
+        self.first_arrival = self.first_arrival or time.time()
+        self.in_flight += 1
+        self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
+
+    def leave(self) -> None:
+        """Note that a request is done with."""
+        self.in_flight -= 1
+
+    def note(self, body: dict[str, Any]) -> int:
+        """Note a body; returns its number of arrival, from 0."""
+        if self.keep_bodies:
+            self.received.append(body)
+        self.requests += 1
+        return self.requests - 1
+
+    def meet(self, arrival: int, body: Mapping[str, Any]) -> str | None:
+        """The fault that the plan has for a request."""
+        fault = self.plan(arrival, body)
+        if fault is not None and fault not in FAULTS:
+            raise ValueError(f"{fault!r} is no fault: {sorted(FAULTS)}")
+        self.hanging += fault == "hang"
+        return fault
 
     def admit(self, body: dict[str, Any]) -> str | None:
         """Note an arrival; returns the fault it is to meet."""
-        with self._lock:
-            self.received.append(body)
-            fault = self.plan(len(self.received) - 1, body)
-            self.hanging += fault == "hang"
-            return fault
+        return self.meet(self.note(body), body)
 
     def count(self, body: Mapping[str, Any]) -> None:
         """Note an answer, before it is sent: what a client has is always counted."""
         name = fingerprint(body)
-        with self._lock:
-            self.answered[name] += 1
-            if self.requests_log:
-                with self.requests_log.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"request": name, "model": body["model"]}) + "\n")
+        self.answered[name] += 1
+        self.last_answer = time.time()
+        if self.requests_log:
+            if self._log is None:
+                self._log = self.requests_log.open("a", encoding="utf-8", buffering=1)
+            self._log.write(json.dumps({"request": name, "model": body["model"]}) + "\n")
 
+    async def work(self, arrived: float) -> None:
+        """Wait until the latency since an arrival (by the monotonic clock) is over."""
+        latency = self.latency
+        if self.jitter:
+            latency += self.jitter * self._random.random()
+        if latency:
+            await asyncio.sleep(arrived + latency - time.monotonic())
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Endpoint
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = 1 << 16  # head and body in one packet
+    def stats(self) -> dict[str, float | None]:
+        """The counts of a run; times in seconds since the epoch, of the first and the last."""
+        answers = sum(self.answered.values())
+        return {
+            "requests": self.requests,
+            "answered": answers,
+            "duplicates": answers - len(self.answered),
+            "admitted": self.limits.admitted,
+            "admitted_tokens": self.limits.admitted_tokens,
+            "rate_limited": self.limits.refused,
+            "hanging": self.hanging,
+            "bodies_kept": len(self.received),
+            "in_flight_peak": self.in_flight_peak,
+            "first_arrival": self.first_arrival,
+            "last_answer": self.last_answer,
+            "cpu_seconds": time.process_time(),
+        }
 
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+    async def run(self) -> None:
+        """Serve until `stop` is called."""
+        self.loop = asyncio.get_running_loop()
+        runner = web.AppRunner(build_app(self), access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.SockSite(runner, self._socket, backlog=4096).start()
+        self.started.set()
+        await self.stopping.wait()
+        await runner.cleanup()
+        if self._log is not None:
+            self._log.close()
 
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path != "/v1/chat/completions":
-            self._send_json(404, {"error": {"message": f"no such path: {self.path}"}})
-            return
-        fault = self.server.admit(body)
-        time.sleep(self.server.latency)
-        if fault in ERRORS:
-            self._send_error(fault, body)
-        elif fault in NO_COMPLETIONS:
-            self._send(200, *NO_COMPLETIONS[fault])
-        elif fault in ("hang", "reset", "half_body"):
-            self._break(fault)
-        else:
-            completion = complete(body, self.server.reply(body), fault)
-            self.server.count(body)
-            self._send_json(200, completion)
-
-    def _send_error(self, fault: str, body: Mapping[str, Any]) -> None:
-        status, code, message = ERRORS[fault]
-        # a rude server that repeats the key it was sent
-        message = message.format(authorization=self.headers.get("Authorization"))
-        if fault in FINAL_ERRORS:
-            self.server.count(body)
-        error = {"message": message, "type": "error", "param": None, "code": code}
-        self._send_json(status, {"error": error})
-
-    def _break(self, fault: str) -> None:
-        self.close_connection = True
-        if fault == "hang":
-            self.server.stopping.wait()
-        elif fault == "half_body":
-            self._send(200, "application/json", b'{"id": "half", "choices": [', length=4000)
-        else:
-            # closing without linger sends RST in place of FIN
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            os.close(self.connection.detach())
-
-    def _send_json(self, status: int, content: Mapping[str, Any]) -> None:
-        # in ASCII: a lone surrogate can be sent as an escape alone
-        self._send(status, "application/json", json.dumps(content).encode("ascii"))
-
-    def _send(self, status: int, kind: str, content: bytes, length: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(length or len(content)))
-        if status == 429 and self.server.retry_after is not None:
-            self.send_header("Retry-After", self.server.retry_after)
-        self.end_headers()
-        self.wfile.write(content)
-        self.wfile.flush()
+    def stop(self) -> None:
+        """End `run`, from any thread."""
+        self.loop.call_soon_threadsafe(self.stopping.set)
 
 
 def environment(server: Endpoint, folder: Path) -> dict[str, str]:
@@ -164,43 +185,18 @@ def environment(server: Endpoint, folder: Path) -> dict[str, str]:
 @contextmanager
 def serve(**settings: Any) -> Iterator[Endpoint]:
     """Run an `Endpoint` with these settings in a thread until the block ends."""
-    with Endpoint(**settings) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.stopping.set()
-            server.shutdown()
-            thread.join()
-
-
-def main() -> None:
-    """Serve until killed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--port-file", type=Path, help="where the port is written")
-    parser.add_argument("--requests-log", type=Path, help="one JSON line an answered request")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
-    parser.add_argument("--hold", type=int, help="answer so many requests, then hang")
-    parser.add_argument("--role-play", action=argparse.BooleanOptionalAction, default=True)
-    arguments = parser.parse_args()
-    server = Endpoint(
-        port=arguments.port,
-        reply=play_role if arguments.role_play else lambda body: "A reply.",
-        plan=BEHAVES if arguments.hold is None else hold_after(arguments.hold),
-        latency=arguments.latency,
-        requests_log=arguments.requests_log,
-    )
-    port = str(server.server_address[1])
-    if arguments.port_file:
-        # renamed into place: whoever waits for the file never reads half of it
-        temporary = arguments.port_file.with_suffix(".tmp")
-        temporary.write_text(port, encoding="ascii")
-        temporary.replace(arguments.port_file)
-    print(port, flush=True)
-    server.serve_forever()
+    server = Endpoint(**settings)
+    thread = threading.Thread(target=exact_loop.run, args=(server.run(),), daemon=True)
+    thread.start()
+    assert server.started.wait(60), "the loopback endpoint did not start"
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join()
 
 
 if __name__ == "__main__":
+    from endpoint_command import main
+
     main()

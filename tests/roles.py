@@ -18,13 +18,15 @@ _PLACE = re.compile(r"\{(?:conversation|dialogue|prompt|exchange)\}")
 def play_role(body: Mapping[str, Any]) -> str:
     """The reply to a request of the pipeline, plausible, and the same for the same messages.
 
-    Labels for the labeling prompt, ratings for those of judge and rater, else a short text.
+    Labels for the labeling prompt, ratings for those of judge and rater, else a short text. Where
+    the request has a response format, labels and ratings are the JSON objects of the pipeline's.
     """
     prompt = str(body["messages"][-1]["content"])
+    as_object = body.get("response_format") is not None
     for name, answer in _ROLES.items():
         before, after = read_frame(name)
         if prompt.startswith(before) and prompt.endswith(after):
-            return answer(prompt[len(before) : len(prompt) - len(after)])
+            return answer(prompt[len(before) : len(prompt) - len(after)], as_object)
     return write_text(prompt)
 
 
@@ -35,8 +37,8 @@ def read_frame(name: str) -> tuple[str, str]:
     return before, after
 
 
-def label_turns(conversation: str) -> str:
-    """One label for every user turn from turn 2 on."""
+def label_turns(conversation: str, as_object: bool) -> str:
+    """One label for every user turn from turn 2 on; always as an object."""
     turns = json.loads(conversation)
     labels = [
         {"turn": turn["turn"], "label": LABELS[digest(turn["user"])[0] % 16]}
@@ -46,20 +48,25 @@ def label_turns(conversation: str) -> str:
     return json.dumps({"labels": labels})
 
 
-def judge_answer(dialogue: str) -> str:
+def judge_answer(dialogue: str, as_object: bool) -> str:
     """A rating from 1 to 10."""
-    return f"The answer was weighed.\nRating: [[{digest(dialogue)[0] % 10 + 1}]]"
+    judgment, rating = "The answer was weighed.", digest(dialogue)[0] % 10 + 1
+    if as_object:
+        return json.dumps({"judgment": judgment, "rating": rating})
+    return f"{judgment}\nRating: [[{rating}]]"
 
 
-def rate_quality(prompt: str) -> str:
+def rate_quality(prompt: str, as_object: bool) -> str:
     """Some of the criteria 1 to 7, on the last line."""
     bits = digest(prompt)[0]
-    return f"Weighed.\n{[number for number in range(1, 8) if bits >> number & 1]}"
+    met = [number for number in range(1, 8) if bits >> number & 1]
+    return json.dumps({"criteria": met}) if as_object else f"Weighed.\n{met}"
 
 
-def rate_complexity(prompt: str) -> str:
+def rate_complexity(prompt: str, as_object: bool) -> str:
     """A grade from 1 to 5."""
-    return f"[[{digest(prompt)[0] % 5 + 1}]]"
+    grade = digest(prompt)[0] % 5 + 1
+    return json.dumps({"difficulty": grade}) if as_object else f"[[{grade}]]"
 
 
 def write_text(prompt: str) -> str:
@@ -77,11 +84,11 @@ def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-_ROLES: dict[str, Callable[[str], str]] = {
+_ROLES: dict[str, Callable[[str, bool], str]] = {
     "label.txt": label_turns,
     "judge_mt_bench.txt": judge_answer,
     "judge_wildbench.txt": judge_answer,
     "rate_quality.txt": rate_quality,
     "rate_complexity.txt": rate_complexity,
-    "regenerate_semantic.txt": write_text,
+    "regenerate_semantic.txt": lambda exchange, as_object: write_text(exchange),
 }

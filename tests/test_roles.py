@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from feedback_lens.analysis.quality import read_criteria, read_difficulty
-from feedback_lens.benchmarks.judging import read_rating
+from feedback_lens.analysis.prompted import read_criteria, read_difficulty
+from feedback_lens.benchmarks.prompted import read_rating
 from feedback_lens.calls.request import Response, Sampling
 from feedback_lens.feedback.labels import FINE
 from feedback_lens.feedback.prompted import read_labels, request_labels
@@ -14,10 +14,11 @@ from feedback_lens.prompts import fence, render
 from roles import LABELS, PROMPTS, play_role
 
 
-def say(prompt_file: str, place: str, value: object) -> str:
+def say(prompt_file: str, place: str, value: object, structured: bool) -> str:
     template = (PROMPTS / prompt_file).read_text(encoding="utf-8")
     prompt = render(template, {place: fence(value)})
-    return play_role({"messages": [{"role": "user", "content": prompt}]})
+    form = {"response_format": {"type": "json_schema"}} if structured else {}
+    return play_role({"messages": [{"role": "user", "content": prompt}], **form})
 
 
 def test_the_labeler_labels_every_user_turn_from_the_second_on() -> None:
@@ -25,7 +26,7 @@ def test_the_labeler_labels_every_user_turn_from_the_second_on() -> None:
     messages = [Message(("user", "assistant")[n % 2], text) for n, text in enumerate(texts)]
     conversation = Conversation("c", "k", None, None, None, None, None, None, tuple(messages))
     template = Path(PROMPTS / "label.txt").read_text(encoding="utf-8")
-    request = request_labels(conversation, template, "m", Sampling())
+    request = request_labels(conversation, template, "m", Sampling(), structured=True)
     rows = read_labels(Response("answered", play_role(request.as_json())), conversation)
     assert [(row["turn"], row["outcome"]) for row in rows] == [(2, "answered"), (3, "answered")]
 
@@ -36,24 +37,36 @@ def test_all_six_labels_occur_and_neutral_and_correction_lead() -> None:
     assert [label for label, _ in Counter(LABELS).most_common(2)] == ["NEU", "NEG_2"]
 
 
+@pytest.mark.parametrize("structured", [False, True])
 @pytest.mark.parametrize("judge", ["judge_mt_bench.txt", "judge_wildbench.txt"])
-def test_judges_rate_and_not_all_alike(judge: str) -> None:
-    ratings = {read_rating(say(judge, "dialogue", [str(n), "[[11]]"])) for n in range(40)}
+def test_judges_rate_and_not_all_alike(judge: str, structured: bool) -> None:
+    said = [say(judge, "dialogue", [str(n), "[[11]]"], structured) for n in range(40)]
+    ratings = {read_rating(text, structured) for text in said}
     assert None not in ratings
     assert len(ratings) > 5
 
 
-def test_raters_answer_readably_and_not_all_alike() -> None:
-    criteria = [read_criteria(say("rate_quality.txt", "prompt", f"prompt {n}")) for n in range(20)]
-    grades = [read_difficulty(say("rate_complexity.txt", "prompt", str(n))) for n in range(20)]
+@pytest.mark.parametrize("structured", [False, True])
+def test_raters_answer_readably_and_not_all_alike(structured: bool) -> None:
+    criteria, grades = (
+        [
+            read(say(f"rate_{scale}.txt", "prompt", f"prompt {n}", structured), structured)
+            for n in range(20)
+        ]
+        for scale, read in (("quality", read_criteria), ("complexity", read_difficulty))
+    )
     assert None not in criteria
     assert len({json.dumps(sorted(met)) for met in criteria}) > 5
     assert set(grades) == {1, 2, 3, 4, 5}
 
 
 def test_other_prompts_get_the_same_short_text_each_time() -> None:
-    reply = say("regenerate_semantic.txt", "exchange", {"request": "Name three mountains, please"})
-    again = say("regenerate_semantic.txt", "exchange", {"request": "Name three mountains, please"})
+    reply = say(
+        "regenerate_semantic.txt", "exchange", {"request": "Name three mountains, please"}, False
+    )
+    again = say(
+        "regenerate_semantic.txt", "exchange", {"request": "Name three mountains, please"}, False
+    )
     assert reply == again
     assert "mountains" in reply.lower()
     assert "assistant" not in reply.lower()
