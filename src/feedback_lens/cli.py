@@ -3,9 +3,10 @@ from pathlib import Path
 import click
 import yaml
 
-from feedback_lens.calls.store import ResponseStore, default_store_path, write_snapshot
 from feedback_lens.errors import InputError
+from feedback_lens.plan_command import plan
 from feedback_lens.results import list_results
+from feedback_lens.store_commands import store
 
 
 @click.group()
@@ -13,41 +14,8 @@ def main() -> None:
     """Feedback Lens: tools beside the pipeline, which `dvc repro` runs."""
 
 
-@main.group()
-def store() -> None:
-    """Look after the response store (FEEDBACK_LENS_STORE): every reply a model ever gave."""
-
-
-@store.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--model", help="Only replies asked of this model.")
-def pack(folder: Path, model: str | None) -> None:
-    """Write the store's replies to FOLDER as a snapshot, in place of the one that is there."""
-    count = write_snapshot(_open_store().rows(model), folder)
-    click.echo(f"{folder}: {count} replies")
-
-
-@store.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def unpack(folder: Path) -> None:
-    """Take the replies of a snapshot in FOLDER into the store; those it has stay."""
-    click.echo(f"{default_store_path()}: {_open_store().unpack(folder)} new replies")
-
-
-@store.command()
-def stats() -> None:
-    """Count the store's replies and tokens, by model and outcome."""
-    rows = _open_store().stats()
-    click.echo(
-        f"{'model':<40} {'outcome':<12} {'replies':>9} {'prompt tok.':>12} {'reply tok.':>12}"
-    )
-    for model, outcome, *counts in rows:
-        replies, asked, answered = counts
-        click.echo(f"{model:<40} {outcome:<12} {replies:>9} {asked:>12} {answered:>12}")
-
-
-def _open_store() -> ResponseStore:
-    return ResponseStore(default_store_path())
+main.add_command(store)
+main.add_command(plan)
 
 
 @main.command()

@@ -1,68 +1,32 @@
-"""The one way to call a model: a batch of requests in, their responses out.
-
-Layers in order: the response store, the recorded snapshot, then the model itself (an endpoint
-that speaks the OpenAI API, or a transformers model in process).
-"""
+"""Opens the model that answers a stage's prompts: the one place that chooses who answers."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from feedback_lens.calls.endpoint import ask_endpoint
-from feedback_lens.calls.local import ask_local_model
-from feedback_lens.calls.models import name_local_model
-from feedback_lens.calls.request import Request, Response
+import click
+
+from feedback_lens.calls.asking import Assistant, Sender
+from feedback_lens.calls.budget import Budget, read_cap
+from feedback_lens.calls.catalog import (
+    ModelFacts,
+    check_retired,
+    check_sampling,
+    read_facts,
+    warn_of_shutdown,
+)
+from feedback_lens.calls.local import open_local_assistant
+from feedback_lens.calls.planning import current_plan
+from feedback_lens.calls.request import Delivery, Request
 from feedback_lens.calls.store import ResponseStore, default_store_path
 from feedback_lens.errors import InputError
-
-# sends requests and yields each answer as it arrives
-Send = Callable[[Sequence[Request]], Iterable[tuple[Request, Response]]]
-
-
-@dataclass(frozen=True)
-class Assistant:
-    """A model to ask: its name as it stands in requests, and what answers what is not kept yet."""
-
-    model: str
-    purpose: str
-    recorded: Path
-    send: Send
-    store_path: Path
-
-    def ask(self, requests: Sequence[Request]) -> list[Response]:
-        """Answer a batch; the responses stand in the order of the requests.
-
-        A request is sent only where neither store nor snapshot has it, and once where it is
-        asked twice; each answer is durable before the next is waited for.
-
-        Raises:
-            InputError: an answer is missing and cannot be had; the message says what to set.
-        """
-        keys = [request.key for request in requests]
-        store = ResponseStore(self.store_path)
-        try:
-            found = store.get(keys)
-            wanted = frozenset(keys) - found.keys()
-            if wanted:
-                store.unpack(self.recorded, wanted)
-                found = store.get(keys)
-            missing = {k: r for k, r in zip(keys, requests, strict=True) if k not in found}
-            if missing:
-                for request, response in self.send(list(missing.values())):
-                    store.put(request, response)
-                # another process may have been first, and the first answer stays
-                found = store.get(keys)
-        finally:
-            store.close()
-        return [found[key] for key in keys]
 
 
 def open_assistant(purpose: str, model: str, source: Path) -> Assistant:
     """The model that answers a stage's prompts.
 
     Args:
-        purpose: the stage's name, for messages and progress.
+        purpose: the stage's name, for messages, progress and the ledger.
         model: the model as the endpoint or the snapshot names it.
         source: a folder of recorded replies, behind which the endpoint answers; or the folder
             of a transformers model, which then answers in process under a name of its content.
@@ -71,36 +35,94 @@ def open_assistant(purpose: str, model: str, source: Path) -> Assistant:
         InputError: `source` is neither.
     """
     if (source / "config.json").is_file():
-        return Assistant(
-            name_local_model(source),
-            purpose,
-            source,
-            lambda requests: ask_local_model(requests, source, purpose),
-            default_store_path(),
-        )
+        return open_local_assistant(purpose, source)
     if not source.is_dir():
         raise InputError(
             f"{source}: neither a folder of recorded replies nor of a model; "
             "set run.assistant in params.yaml"
         )
+    plan = current_plan()
+    if not plan and (warning := warn_of_shutdown(read_facts(model), date.today())):
+        click.echo(f"{purpose}: {warning}", err=True)
     return Assistant(
         model,
         purpose,
         source,
-        lambda requests: _ask_endpoint(requests, purpose, model),
         default_store_path(),
+        lambda request: _open_remote_sender(request, purpose),
+        plan.demand(purpose, model) if plan else None,
     )
 
 
-def _ask_endpoint(
-    requests: Sequence[Request], purpose: str, model: str
-) -> Iterable[tuple[Request, Response]]:
-    missing = f"{purpose}: {len(requests)} replies of model {model!r} are not recorded"
+def _open_remote_sender(request: Request, purpose: str) -> Sender:
+    """The endpoint or its Batch API, by FEEDBACK_LENS_PROVIDER, where it may be asked at all."""
+    facts = read_facts(request.model)
+    if why := _find_obstacle():
+        return NobodySender(purpose, request.model, why)
+    check_retired(facts, date.today(), purpose)
+    check_sampling(facts, request.sampling, request.response_format, purpose)
+    provider = os.environ.get("FEEDBACK_LENS_PROVIDER") or "endpoint"
+    if provider == "endpoint":
+        from feedback_lens.calls.endpoint import EndpointSender
+
+        return EndpointSender(purpose, _open_budget(purpose, facts, share=1.0))
+    if provider == "batch":
+        from feedback_lens.calls.batch import BatchSender
+
+        budget = _open_budget(purpose, facts, facts.batch_share)
+        return BatchSender(purpose, default_store_path(), budget)
+    raise InputError(f"FEEDBACK_LENS_PROVIDER={provider!r}: set it to endpoint or batch")
+
+
+def _open_budget(purpose: str, facts: ModelFacts, share: float) -> Budget:
+    store = ResponseStore(default_store_path())
+    try:
+        return Budget(purpose, facts, read_cap(purpose), store.spent(purpose), share)
+    finally:
+        store.close()
+
+
+def _find_obstacle() -> str | None:
     if os.environ.get("FEEDBACK_LENS_OFFLINE") == "1":
-        raise InputError(f"{missing} and FEEDBACK_LENS_OFFLINE=1; unset it to ask the endpoint")
+        return "FEEDBACK_LENS_OFFLINE=1; unset it to ask the endpoint"
     if not os.environ.get("OPENAI_API_KEY"):
-        raise InputError(
-            f"{missing} and there is no key; set OPENAI_API_KEY (and OPENAI_BASE_URL for a server "
-            "other than OpenAI's), or run.assistant to a model folder"
+        return (
+            "there is no key; set OPENAI_API_KEY (and OPENAI_BASE_URL for a server other than "
+            "OpenAI's), or run.assistant to a model folder"
         )
-    return ask_endpoint(requests, purpose)
+    return None
+
+
+class NobodySender:
+    """Counts what nobody may be asked for, so that the error can say how much is missing."""
+
+    def __init__(self, purpose: str, model: str, why: str) -> None:
+        self._purpose, self._model, self._why = purpose, model, why
+        self._missing = 0
+
+    def has_room(self) -> bool:
+        """Always: nothing is sent."""
+        return True
+
+    def start(self, request: Request) -> None:
+        """Count a missing reply."""
+        self._missing += 1
+
+    def collect(self) -> list[Delivery]:
+        """Nothing is under way."""
+        return []
+
+    def finish(self) -> None:
+        """Say what is missing, and what to set.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"{self._purpose}: {self._missing} replies of model {self._model!r} are not recorded "
+            f"and {self._why}"
+        )
+
+    def close(self) -> list[Delivery]:
+        """Nothing is under way."""
+        return []

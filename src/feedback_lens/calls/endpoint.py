@@ -1,206 +1,307 @@
-"""Any server that speaks the OpenAI chat completions API, chosen by OPENAI_BASE_URL."""
+"""Any server that speaks the OpenAI chat completions API, chosen by OPENAI_BASE_URL.
+
+The `openai` package gives the settings of the call (base URL, key, organization, headers). The
+calls themselves go through aiohttp, by a path of the same semantics: building and checking the
+package's objects costs several times the CPU of the call itself (benchmarks/throughput.py).
+"""
 
 import asyncio
-import math
+import contextlib
+import json
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
-from itertools import islice
-from typing import Any
+import random
+import time
+import urllib.request
+from collections.abc import Mapping
+from typing import NamedTuple
 
+import aiohttp
 import openai
-from tqdm import tqdm
 
-from feedback_lens.calls.request import Outcome, Request, Response
-from feedback_lens.calls.store import now
+from feedback_lens.calls.budget import Budget
+from feedback_lens.calls.circuit import Circuit
+from feedback_lens.calls.clock import PausingLoop
+from feedback_lens.calls.completion import (
+    CompletionError,
+    build_body,
+    count_cached_tokens,
+    read_completion,
+    read_error,
+)
+from feedback_lens.calls.pacing import Pace
+from feedback_lens.calls.problem import (
+    Problem,
+    is_secret,
+    parse,
+    read_problem,
+    read_words,
+    scrub,
+)
+from feedback_lens.calls.request import Delivery, Request
+from feedback_lens.calls.settings import read_limit, read_setting
 from feedback_lens.errors import InputError
 
-# not worth a retry: every further request would meet the same
-HOPELESS = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
-# a 400 for the text itself: it would come again for good, so it is kept as the answer
-FINAL_CODES: dict[str, Outcome] = {
-    "content_filter": "filtered",
-    "context_length_exceeded": "failed",
-    "string_above_max_length": "failed",
-}
-# so many requests in a row, each after all retries, without an answer: it stays down
-PATIENCE = 16
-
-Answer = tuple[Request, Response]
+# seconds of the first wait between tries, doubled up to the second
+BACKOFF = (0.5, 30.0)
+# for pacing before the server has counted: characters of English text a token
+CHARACTERS_A_TOKEN = 4
 
 
-def ask_endpoint(requests: Sequence[Request], purpose: str) -> Iterator[Answer]:
-    """Send requests, `FEEDBACK_LENS_CONCURRENCY` at a time, and yield each answer as it arrives.
+class _StoppedError(Exception):
+    """The circuit has opened while a request waited to be sent."""
 
-    The next request is sent when an answer was taken, so that a crash loses no more answers than
-    are in flight. The client retries timeouts, 429 and 5xx with backoff and obeys Retry-After.
 
-    Raises:
-        InputError: the endpoint turns every request down (key, model, quota) or is down, or some
-            requests got no answer after all retries; what was answered has been yielded before.
+class Reply(NamedTuple):
+    """What the server sent: status, headers (of any case), raw body."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class EndpointSender:
+    """Sends up to FEEDBACK_LENS_CONCURRENCY requests at once, and retries what passes.
+
+    A place is free again when the answer was collected and kept, so that a crash costs no more
+    answers than are in flight.
     """
-    slots = int(_read_setting("FEEDBACK_LENS_CONCURRENCY", "16", 1))
-    answers = _answer_all(requests, slots, purpose)
-    # the runner makes Ctrl-C an orderly end of the requests in flight
-    with asyncio.Runner() as runner:
-        while (answer := runner.run(_next(answers))) is not None:
-            yield answer
 
+    def __init__(self, purpose: str, budget: Budget) -> None:
+        self._purpose, self._budget = purpose, budget
+        self._slots = int(read_setting("FEEDBACK_LENS_CONCURRENCY", 16, 1))
+        self._retries = int(read_setting("FEEDBACK_LENS_RETRIES", 5, 0))
+        self._timeout = read_setting("FEEDBACK_LENS_TIMEOUT", 120, 0)
+        self._patience = read_setting("FEEDBACK_LENS_TOTAL_TIMEOUT", 1800, 0)
+        self._pace = Pace(read_limit("FEEDBACK_LENS_RPM"), read_limit("FEEDBACK_LENS_TPM"))
+        self._circuit = Circuit(purpose)
+        self._client = _open_client(purpose)
+        self._url = f"{self._client.base_url}chat/completions"
+        self._running: set[asyncio.Task[None]] = set()
+        self._arrived: list[Delivery] = []
+        self._held: Request | None = None
+        # the runner makes Ctrl-C an orderly end of the requests in flight
+        self._runner = asyncio.Runner(loop_factory=PausingLoop)
+        self._news, self._stopped = asyncio.Event(), asyncio.Event()
+        self._session = self._runner.run(self._open_session())
 
-async def _next(answers: AsyncIterator[Answer]) -> Answer | None:
-    return await anext(answers, None)
+    def has_room(self) -> bool:
+        """Whether one more request may be started."""
+        self._start_held()
+        room = self._held is None and len(self._running) < self._slots
+        return room and not self._circuit.is_open
 
+    def start(self, request: Request) -> None:
+        """Send a request, as soon as the budget lets it."""
+        self._held = request
+        self._start_held()
 
-async def _answer_all(
-    requests: Sequence[Request], slots: int, purpose: str
-) -> AsyncIterator[Answer]:
-    losses = _Losses()
-    answered = 0
-    with tqdm(total=len(requests), desc=purpose, unit="reply") as progress:
-        async with _open_client() as client:
-            async for task in _run_window(client, losses.admit(requests), slots):
-                progress.update()
-                try:
-                    answer = await task
-                except openai.OpenAIError as error:
-                    losses.note(error)
-                    continue
-                losses.in_a_row = 0
-                answered += 1
-                yield answer
-    losses.report(purpose, len(requests) - answered, len(requests))
+    def collect(self) -> list[Delivery]:
+        """Wait for answers; an empty list when nothing is under way any more.
 
+        Raises:
+            InputError: nothing is under way, and neither the budget nor the state of the endpoint
+                lets more through.
+        """
+        self._start_held()
+        if self._running:
+            self._runner.run(self._wait())
+        if self._arrived:
+            found, self._arrived = self._arrived, []
+            return found
+        if self._circuit.is_open:
+            self._circuit.report()
+        self._start_held()
+        if self._held and not self._running:
+            self._budget.refuse()
+        return []
 
-async def _run_window(
-    client: openai.AsyncOpenAI, requests: Iterator[Request], slots: int
-) -> AsyncIterator[asyncio.Task[Answer]]:
-    """Yield finished tasks; one more is started when the consumer comes back from one."""
+    def finish(self) -> None:
+        """Tell of losses.
 
-    def start(count: int) -> set[asyncio.Task[Answer]]:
-        return {asyncio.create_task(_answer(client, r)) for r in islice(requests, count)}
+        Raises:
+            InputError: requests got no answer.
+        """
+        self._circuit.report()
 
-    running = start(slots)
-    try:
-        while running:
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                yield task
-                running.remove(task)
-                running |= start(1)
-    finally:
+    def close(self) -> list[Delivery]:
+        """Abandon what is under way; returns what had arrived."""
+        with contextlib.suppress(RuntimeError):
+            # an interrupt may have left a stop in the loop, which ends the first run
+            self._runner.run(asyncio.sleep(0))
+        self._runner.run(self._abandon())
+        self._runner.close()
+        return self._arrived
+
+    def _start_held(self) -> None:
+        if self._circuit.is_open or self._held is None:
+            return
+        if self._budget.reserve(self._held):
+            task = self._runner.get_loop().create_task(self._answer(self._held))
+            self._running.add(task)
+            task.add_done_callback(self._finish)
+            self._held = None
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._news.set()
+        if self._circuit.is_open:
+            self._stopped.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep; what sleeps when the circuit opens is not sent any more."""
+        if self._stopped.is_set():
+            raise _StoppedError
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+            raise _StoppedError
+
+    async def _open_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            headers=_read_headers(self._client),
+            proxy=_find_proxy(self._client),
+        )
+
+    async def _wait(self) -> None:
+        while self._running and not self._arrived:
+            self._news.clear()
+            await self._news.wait()
+
+    async def _abandon(self) -> None:
+        running = list(self._running)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await self._session.close()
+        await self._client.close()
 
+    async def _answer(self, request: Request) -> None:
+        try:
+            await self._try_often(request)
+        except _StoppedError:
+            self._budget.release(request)
+            self._circuit.note_abandoned()
 
-class _Losses:
-    """Requests that got no answer, and whether to send the rest at all."""
-
-    def __init__(self) -> None:
-        self.worst: openai.OpenAIError | None = None
-        self.hopeless = False
-        self.in_a_row = 0
-
-    def admit(self, requests: Sequence[Request]) -> Iterator[Request]:
-        for request in requests:
-            if self.hopeless or self.in_a_row >= PATIENCE:
+    async def _try_often(self, request: Request) -> None:
+        body = build_body(request, self._client.base_url.host)
+        content = json.dumps(body).encode("ascii")
+        started, tries, refusals = time.monotonic(), 0, 0
+        while True:
+            found = await self._try(request, content)
+            if isinstance(found, Delivery):
+                self._circuit.note_answer()
+                self._arrived.append(found)
                 return
-            yield request
+            # to be asked for a slower pace costs no try
+            tries, refusals = tries + (not found.limited), refusals + found.limited
+            wait = _choose_wait(found, refusals if found.limited else tries)
+            late = time.monotonic() - started + wait > self._patience
+            if not found.passing or late or tries > self._retries:
+                self._budget.release(request)
+                # no request would be let through sooner
+                self._circuit.note_loss(found, stop=found.limited and wait > self._patience)
+                return
+            await self._pause(wait)
 
-    def note(self, error: openai.OpenAIError) -> None:
-        if not self.hopeless:
-            self.worst = error
-        self.in_a_row += 1
-        no_quota = getattr(error, "code", None) == "insufficient_quota"
-        self.hopeless |= no_quota or isinstance(error, HOPELESS)
+    async def _try(self, request: Request, content: bytes) -> Delivery | Problem:
+        estimate = _estimate_tokens(request)
+        await self._pace.admit(estimate, self._pause)
+        sent = time.monotonic()
+        try:
+            reply = await self._post(content)
+        except TimeoutError:
+            return Problem(f"no answer in {self._timeout:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            return Problem(scrub(f"{type(error).__name__}: {error}", self._client.api_key))
+        found = self._read(request, reply, time.monotonic() - sent)
+        if isinstance(found, Delivery):
+            response = found.response
+            took = (response.prompt_tokens or 0) + (response.completion_tokens or 0)
+            # servers count the estimate where the reply is shorter than it may be
+            self._pace.note_answer(reply.headers, max(0.0, took - estimate))
+        elif found.limited:
+            self._pace.note_refusal(reply.headers, found.wait)
+        return found
 
-    def report(self, purpose: str, missing: int, total: int) -> None:
-        if self.worst is None:
-            return
-        check = "check key, OPENAI_BASE_URL and model, then " if self.hopeless else ""
+    async def _post(self, content: bytes) -> Reply:
+        key = self._client.api_key
+        async with self._session.post(self._url, data=content) as reply:
+            raw = await reply.read()
+        # a server that repeats the key must not bring it into the store
+        if is_secret(key):
+            raw = raw.replace(key.encode(), b"[key]")
+        return Reply(reply.status, reply.headers, raw)
+
+    def _read(self, request: Request, reply: Reply, seconds: float) -> Delivery | Problem:
+        content = parse(reply.content)
+        if reply.status >= 300:
+            words = read_words(reply.status, content, reply.content, self._client.api_key)
+            response = read_error(reply.status, content, words)
+            if response is None:
+                return read_problem(reply.status, reply.headers, content, words)
+        else:
+            try:
+                response = read_completion(content)
+            except CompletionError as error:
+                return Problem(str(error))
+        cached = count_cached_tokens(content)
+        usd = self._budget.settle(request, response, cached)
+        return Delivery(request, response, "endpoint", usd, seconds)
+
+
+def _read_headers(client: openai.AsyncOpenAI) -> dict[str, str]:
+    headers = {**client.default_headers, **client.auth_headers}
+    # the package marks headers that are not to be sent by an object
+    return {name: value for name, value in headers.items() if isinstance(value, str)}
+
+
+def _estimate_tokens(request: Request) -> float:
+    """Tokens as OpenAI's limit counts a request before it is answered."""
+    characters = sum(len(message["content"]) for message in request.messages)
+    return max(characters / CHARACTERS_A_TOKEN, request.sampling.max_tokens or 1)
+
+
+def _open_client(purpose: str) -> openai.AsyncOpenAI:
+    """The package's client, for its settings.
+
+    Raises:
+        InputError: OPENAI_BASE_URL is no URL, the key cannot stand in a header, or the proxy that
+            the environment names cannot be used.
+    """
+    if not os.environ.get("OPENAI_API_KEY", "").isprintable():
+        wrong = "OPENAI_API_KEY holds a line break or the like; set the key alone"
+        raise InputError(f"{purpose}: {wrong}")
+    try:
+        client = openai.AsyncOpenAI()
+        if client.base_url.scheme in ("http", "https") and client.base_url.host:
+            return client
+        wrong = "no URL of a server"
+    except ImportError as error:
         raise InputError(
-            f"{purpose}: {missing} of {total} requests got no answer "
-            f"({type(self.worst).__name__}: {_word(self.worst)}); the others are kept: "
-            f"{check}run again"
-        )
-
-
-def _open_client() -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(
-        timeout=_read_setting("FEEDBACK_LENS_TIMEOUT", "120", 0),
-        max_retries=int(_read_setting("FEEDBACK_LENS_RETRIES", "5", 0)),
+            f"{purpose}: the proxy that the environment names cannot be used ({error})"
+        ) from None
+    except Exception as error:  # the package lets errors of several libraries through
+        wrong = str(error)
+    url = os.environ.get("OPENAI_BASE_URL")
+    raise InputError(
+        f"{purpose}: OPENAI_BASE_URL={url!r}: {wrong}; give one such as http://localhost:8000/v1"
     )
 
 
-def _read_setting(name: str, default: str, least: int) -> float:
-    value = os.environ.get(name, default)
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not least <= number < math.inf:
-        raise InputError(f"{name}={value!r}: set it to a number of {least} or more")
-    return number
+def _find_proxy(client: openai.AsyncOpenAI) -> str | None:
+    """The proxy that the environment names for the server; aiohttp would look it up every time."""
+    url = client.base_url
+    port = url.port or (443 if url.scheme == "https" else 80)
+    if urllib.request.proxy_bypass(f"{url.host}:{port}"):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(url.scheme) or proxies.get("all")
 
 
-async def _answer(client: openai.AsyncOpenAI, request: Request) -> Answer:
-    content = request.as_json()
-    body = {"model": content["model"], "messages": content["messages"], **content["sampling"]}
-    if request.response_format is not None:
-        body["response_format"] = content["response_format"]
-    if client.base_url.host == "api.openai.com" and "max_tokens" in body:
-        # OpenAI's newer models refuse the name that all other servers know
-        body["max_completion_tokens"] = body.pop("max_tokens")
-    try:
-        # users' logs are private: the server is told to keep nothing
-        completion = await client.chat.completions.create(**body, store=False)
-    except openai.BadRequestError as error:
-        outcome = _name_final(error)
-        if outcome is None:
-            raise
-        return request, Response(outcome, _word(error), answered_at=now())
-    except ValueError as error:
-        raise openai.OpenAIError(f"the server sent no JSON ({error})") from None
-    return request, _read(completion)
-
-
-def _name_final(error: openai.BadRequestError) -> Outcome | None:
-    """The outcome of a 400 that the request's own text draws; None for any other."""
-    if "context length" in str(error):  # vLLM and others send no code
-        return "failed"
-    return FINAL_CODES.get(error.code or "")
-
-
-def _word(error: openai.OpenAIError) -> str:
-    """The error's message; some servers repeat the key in theirs."""
-    key = os.environ.get("OPENAI_API_KEY")
-    return _clean(str(error).replace(key, "[key]") if key else str(error))
-
-
-def _clean(text: str) -> str:
-    """The text with a question mark for each lone surrogate: neither store nor table takes one."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _read(completion: Any) -> Response:
-    """The response in a completion; the client does not check that the server sent one."""
-    try:
-        choice, usage = completion.choices[0], completion.usage
-        refusal, text = choice.message.refusal, choice.message.refusal or choice.message.content
-        return Response(
-            outcome=_name_outcome(choice.finish_reason, refusal),
-            text=None if text is None else _clean(text),
-            served_model=completion.model,
-            prompt_tokens=usage.prompt_tokens if usage else None,
-            completion_tokens=usage.completion_tokens if usage else None,
-            answered_at=now(),
-        )
-    except (AttributeError, IndexError, TypeError):
-        raise openai.OpenAIError("the server sent something other than a chat completion") from None
-
-
-def _name_outcome(finish_reason: str | None, refusal: str | None) -> Outcome:
-    if refusal:
-        return "refused"
-    if finish_reason == "length":
-        return "cut_off"
-    return "filtered" if finish_reason == "content_filter" else "answered"
+def _choose_wait(problem: Problem, tries: int) -> float:
+    """Seconds to the next try: as the server says, else doubled each time, with jitter."""
+    if problem.wait is not None:
+        return problem.wait
+    longest: float = min(BACKOFF[0] * 2 ** max(0, tries - 1), BACKOFF[1])
+    return longest * random.uniform(0.75, 1.0)

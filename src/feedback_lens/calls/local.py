@@ -1,12 +1,14 @@
 """A transformers model in process, under a name of its content."""
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
+from feedback_lens.calls.asking import Assistant
+from feedback_lens.calls.completion import now
 from feedback_lens.calls.models import (
     batch_by_length,
     choose_device,
@@ -16,15 +18,34 @@ from feedback_lens.calls.models import (
     name_local_model,
     read_batch_size,
 )
-from feedback_lens.calls.request import Request, Response
-from feedback_lens.calls.store import now
+from feedback_lens.calls.planning import current_plan
+from feedback_lens.calls.request import Delivery, Request, Response
+from feedback_lens.calls.store import default_store_path
 from feedback_lens.errors import InputError
 
+# requests that are sorted by length together
+WINDOW = 4096
 
-def ask_local_model(
-    requests: Sequence[Request], folder: Path, purpose: str
-) -> Iterator[tuple[Request, Response]]:
-    """Answer requests by the model in a folder and yield the answers batch by batch.
+
+def open_local_assistant(purpose: str, folder: Path) -> Assistant:
+    """The model in a folder, which answers in process under a name of its content.
+
+    Raises:
+        InputError: the folder holds no model.
+    """
+    name, plan = name_local_model(folder), current_plan()
+    return Assistant(
+        name,
+        purpose,
+        folder,
+        default_store_path(),
+        lambda request: LocalSender(folder, purpose),
+        plan.demand(purpose, name) if plan else None,
+    )
+
+
+class LocalSender:
+    """Answers by the model in a folder, batch by batch.
 
     float32 on a CPU, bfloat16 on a GPU; batches of FEEDBACK_LENS_BATCH requests of like length.
     A reply depends on its request alone, not on its batch. A prompt that leaves no room for the
@@ -34,18 +55,64 @@ def ask_local_model(
     Raises:
         InputError: no model, no chat template, or `max_tokens` fills the whole context.
     """
-    model, tokenizer = _load(folder)
-    served_model, context = name_local_model(folder), context_of(model.config)
-    prompts = [_encode(request, tokenizer, context, folder) for request in requests]
-    _warn_of_cuts(requests, prompts, context, purpose)
-    with tqdm(total=len(requests), desc=purpose, unit="reply") as progress:
+
+    def __init__(self, folder: Path, purpose: str) -> None:
+        self._folder, self._purpose = folder, purpose
+        self._model, self._tokenizer = _load(folder)
+        self._name = name_local_model(folder)
+        self._context = context_of(self._model.config)
+        self._waiting: list[Request] = []
+        self._batches: Iterator[list[Delivery]] | None = None
+
+    def has_room(self) -> bool:
+        """Whether one more request can be sorted into the batches."""
+        return self._batches is None and len(self._waiting) < WINDOW
+
+    def start(self, request: Request) -> None:
+        """Take a request into the next window of batches."""
+        self._waiting.append(request)
+
+    def collect(self) -> list[Delivery]:
+        """The answers of one batch; an empty list when all are answered."""
+        if self._batches is None:
+            self._batches = self._answer(self._waiting)
+            self._waiting = []
+        found = next(self._batches, [])
+        if not found:
+            self._batches = None
+        return found or (self.collect() if self._waiting else [])
+
+    def finish(self) -> None:
+        """Every request got its answer."""
+
+    def close(self) -> list[Delivery]:
+        """Nothing is under way between two batches."""
+        return []
+
+    def _answer(self, requests: Sequence[Request]) -> Iterator[list[Delivery]]:
+        context = self._context
+        prompts = [_encode(r, self._tokenizer, context, self._folder) for r in requests]
+        _warn_of_cuts(requests, prompts, context, self._purpose)
         for batch in batch_by_length([len(prompt) for prompt in prompts], read_batch_size()):
+            began = time.monotonic()
             members = [requests[index] for index in batch]
             inputs = [prompts[index] for index in batch]
-            replies = _generate(members, inputs, model, tokenizer, context)
-            for request, prompt, reply in zip(members, inputs, replies, strict=True):
-                yield request, _respond(prompt, reply, model, tokenizer, served_model)
-            progress.update(len(batch))
+            replies = _generate(members, inputs, self._model, self._tokenizer, context)
+            seconds = (time.monotonic() - began) / len(batch)
+            yield [
+                Delivery(request, self._respond(prompt, reply), "local", 0.0, seconds)
+                for request, prompt, reply in zip(members, inputs, replies, strict=True)
+            ]
+
+    def _respond(self, prompt: list[int], reply: list[int]) -> Response:
+        return Response(
+            outcome="answered" if reply[-1] in _end_tokens(self._model) else "cut_off",
+            text=self._tokenizer.decode(reply, skip_special_tokens=True),
+            served_model=self._name,
+            prompt_tokens=len(prompt),
+            completion_tokens=len(reply),
+            answered_at=now(),
+        )
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
@@ -128,16 +195,3 @@ def _cut(reply: list[int], model: Any) -> list[int]:
 def _end_tokens(model: Any) -> set[int]:
     ends = model.generation_config.eos_token_id
     return set(ends) if isinstance(ends, list) else {ends}
-
-
-def _respond(
-    prompt: list[int], reply: list[int], model: Any, tokenizer: Any, served_model: str
-) -> Response:
-    return Response(
-        outcome="answered" if reply[-1] in _end_tokens(model) else "cut_off",
-        text=tokenizer.decode(reply, skip_special_tokens=True),
-        served_model=served_model,
-        prompt_tokens=len(prompt),
-        completion_tokens=len(reply),
-        answered_at=now(),
-    )

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 Outcome = Literal["answered", "refused", "cut_off", "filtered", "unreadable", "failed"]
@@ -26,14 +27,16 @@ class Sampling:
     top_p: float | None = None
     max_tokens: int | None = None
     seed: int | None = None
+    reasoning_effort: str | None = None
 
-    def as_json(self) -> dict[str, float | int]:
+    def as_json(self) -> dict[str, Any]:
         """The settings that are set; numbers that are equal have one spelling (0 is 0.0)."""
         settings = {
             "temperature": None if self.temperature is None else float(self.temperature),
             "top_p": None if self.top_p is None else float(self.top_p),
             "max_tokens": self.max_tokens,
             "seed": self.seed,
+            "reasoning_effort": self.reasoning_effort,
         }
         return {name: value for name, value in settings.items() if value is not None}
 
@@ -70,7 +73,7 @@ class Request:
         """The content as canonical JSON: sorted keys, no blanks, ASCII."""
         return json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"))
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 of the canonical JSON, 64 hex digits; the name of the request for good."""
         return hashlib.sha256(self.canonical.encode("ascii")).hexdigest()
@@ -90,6 +93,24 @@ class Response:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     answered_at: str | None = None
+
+
+Provider = Literal["endpoint", "batch", "local"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An answer as it arrives, and what it took.
+
+    `usd` is at the catalog's prices and null where the model has none; `seconds` from sending the
+    request that was answered to its reply, null where nobody waited for it (a batch).
+    """
+
+    request: Request
+    response: Response
+    provider: Provider
+    usd: float | None = None
+    seconds: float | None = None
 
 
 def count_outcomes(outcomes: Iterable[str]) -> dict[str, int]:

@@ -1,40 +1,27 @@
 """The response store: what a model once answered is kept for good, under the request's key."""
 
+import hashlib
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from feedback_lens.calls.request import Request, Response
+from feedback_lens.calls.request import Delivery, Response
+from feedback_lens.calls.snapshot import SNAPSHOT, Damage, read_snapshot
 from feedback_lens.errors import InputError
-from feedback_lens.tables import write_rows
 
-SNAPSHOT = pa.schema(
-    [
-        ("key", pa.string()),
-        ("request", pa.string()),
-        ("outcome", pa.string()),
-        ("text", pa.string()),
-        ("served_model", pa.string()),
-        ("prompt_tokens", pa.int64()),
-        ("completion_tokens", pa.int64()),
-        ("answered_at", pa.string()),
-    ]
-)
 TIMEOUT_SECONDS = 60.0
+# SQLite's least limit for the variables of a statement is 999
+KEYS_A_QUERY = 900
 _COLUMNS = ", ".join(SNAPSHOT.names)
-_TABLE = f"""
-CREATE TABLE IF NOT EXISTS responses (
-    {_COLUMNS.replace("key,", "key TEXT PRIMARY KEY,", 1)}
-) WITHOUT ROWID
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS responses ({_COLUMNS.replace("key,", "key TEXT PRIMARY KEY,", 1)});
+CREATE TABLE IF NOT EXISTS ledger (key, stage, model, provider, usd, seconds, answered_at);
 """
+_INSERT = f"INSERT OR IGNORE INTO responses VALUES ({','.join('?' * len(SNAPSHOT.names))})"
 
 
 def default_store_path() -> Path:
@@ -48,12 +35,12 @@ def default_store_path() -> Path:
 
 
 class ResponseStore:
-    """Responses by request key in one SQLite file; an answer is on disk when `put` returns.
+    """Responses by request key in one SQLite file, and a ledger of what each took.
 
     Several processes may use it at once. The first answer to a request stays.
 
     Raises:
-        InputError: the file is no response store.
+        InputError: the file is no response store, or cannot be written (by any method).
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,7 +50,7 @@ class ResponseStore:
             self._database = sqlite3.connect(path, timeout=TIMEOUT_SECONDS)
             _write_ahead(self._database)
             self._database.execute("PRAGMA synchronous=FULL")
-            self._database.execute(_TABLE)
+            self._database.executescript(_TABLES)
             self._database.execute(f"SELECT {_COLUMNS} FROM responses LIMIT 0")
         except (OSError, sqlite3.DatabaseError) as error:
             raise InputError(
@@ -77,45 +64,124 @@ class ResponseStore:
     def get(self, keys: Sequence[str]) -> dict[str, Response]:
         """The responses there are for these keys."""
         found: dict[str, Response] = {}
-        for start in range(0, len(keys), 500):
-            some = keys[start : start + 500]
+        for start in range(0, len(keys), KEYS_A_QUERY):
+            some = keys[start : start + KEYS_A_QUERY]
             marks = ",".join("?" * len(some))
-            rows = self._database.execute(
-                f"SELECT {_COLUMNS} FROM responses WHERE key IN ({marks})", some
-            )
-            found |= {row[0]: Response(*row[2:]) for row in rows}
+            rows = self._read(f"SELECT {_COLUMNS} FROM responses WHERE key IN ({marks})", some)
+            for key, _, *response in rows:
+                found[key] = Response(*response)
         return found
 
-    def put(self, request: Request, response: Response) -> None:
-        """Keep one response; it is durable when this returns."""
-        row = (request.key, request.canonical, *response.__dict__.values())
-        self._insert([row])
+    def keep(self, deliveries: Sequence[Delivery], stage: str) -> dict[str, Response]:
+        """Keep answers and what they took; they are durable when this returns.
 
-    def rows(self, model: str | None = None) -> Iterator[dict[str, Any]]:
-        """All responses (of one requested model), ordered by key, as rows of `SNAPSHOT`."""
-        for row in self._database.execute(f"SELECT {_COLUMNS} FROM responses ORDER BY key"):
+        Returns the responses that stay under their keys: another process may have been first.
+        """
+        rows, took = [], []
+        for delivery in deliveries:
+            request, response = delivery.request, delivery.response
+            rows.append((request.key, request.canonical, *vars(response).values()))
+            cost = (delivery.provider, delivery.usd, delivery.seconds, response.answered_at)
+            took.append((request.key, stage, request.model, *cost))
+        if self._insert(rows, took) == len(deliveries):
+            return {delivery.request.key: delivery.response for delivery in deliveries}
+        return self.get([delivery.request.key for delivery in deliveries])
+
+    def rows(self, model: str | None = None, prefix: str = "") -> Iterator[dict[str, Any]]:
+        """Responses (of a requested model, with keys of a prefix) by key, as rows of `SNAPSHOT`."""
+        # "g" comes after every hex digit
+        query = f"SELECT {_COLUMNS} FROM responses WHERE key >= ? AND key < ? ORDER BY key"
+        for row in self._read(query, (prefix, f"{prefix}g")):
             if model is None or json.loads(row[1])["model"] == model:
                 yield dict(zip(SNAPSHOT.names, row, strict=True))
 
-    def unpack(self, folder: Path, keys: frozenset[str] | None = None) -> int:
+    def unpack(
+        self,
+        folder: Path,
+        keys: frozenset[str] | None = None,
+        on_damage: Callable[[Damage], None] | None = None,
+    ) -> int:
         """Take a snapshot's responses (to `keys`, where given) in; returns how many were new."""
-        before = self._database.total_changes
-        rows = read_snapshot(folder, keys)
-        self._insert(tuple(row[name] for name in SNAPSHOT.names) for row in rows)
-        return self._database.total_changes - before
+        rows = read_snapshot(folder, keys, on_damage)
+        return self._insert(tuple(row[name] for name in SNAPSHOT.names) for row in rows)
 
     def stats(self) -> list[tuple[str, str, int, int, int]]:
         """Requested model, outcome, number of responses, prompt and completion tokens."""
-        return self._database.execute(
-            "SELECT json_extract(request, '$.model') AS model, outcome, count(*),"
-            " coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)"
-            " FROM responses GROUP BY model, outcome ORDER BY model, outcome"
-        ).fetchall()
+        return list(
+            self._read(
+                "SELECT json_extract(request, '$.model') AS model, outcome, count(*),"
+                " coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)"
+                " FROM responses GROUP BY model, outcome ORDER BY model, outcome"
+            )
+        )
 
-    def _insert(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        marks = ",".join("?" * len(SNAPSHOT.names))
-        with self._database:
-            self._database.executemany(f"INSERT OR IGNORE INTO responses VALUES ({marks})", rows)
+    def spending(self) -> list[tuple[str, str, str, int, float | None, float | None]]:
+        """Stage, model, provider, answers got into this store, US dollars, mean seconds of one."""
+        return list(
+            self._read(
+                "SELECT stage, model, provider, count(*), sum(usd), avg(seconds) FROM ledger"
+                " GROUP BY stage, model, provider ORDER BY stage, model, provider"
+            )
+        )
+
+    def spent(self, stage: str) -> float:
+        """US dollars that a stage has paid into this store, in all its cells and runs."""
+        [(usd,)] = self._read("SELECT coalesce(sum(usd), 0.0) FROM ledger WHERE stage = ?", [stage])
+        return float(usd)
+
+    def verify(self) -> list[str]:
+        """What is wrong with the file, a line each; nothing where it is sound."""
+        # as bytes: a damaged text may be no UTF-8
+        query = "SELECT key, CAST(request AS BLOB), CAST(text AS BLOB) FROM responses"
+        try:
+            checks = self._database.execute("PRAGMA integrity_check")
+            found = [row[0] for row in checks if row[0] != "ok"]
+            for key, request, text in self._database.execute(query):
+                if fault := _find_fault(key, request, text):
+                    found.append(f"key {key}: {fault}")
+        except sqlite3.DatabaseError as error:
+            return [_shorten(error)]
+        return found
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        try:
+            # not `yield from`: it would close the cursor, of a file that may be closed by then
+            for row in self._database.execute(query, values):  # noqa: UP028
+                yield row
+        except sqlite3.DatabaseError as error:
+            raise self._explain(error) from None
+
+    def _insert(self, rows: Iterable[tuple[Any, ...]], took: Sequence[tuple[Any, ...]] = ()) -> int:
+        try:
+            with self._database:
+                before = self._database.total_changes
+                self._database.executemany(_INSERT, rows)
+                count = self._database.total_changes - before
+                self._database.executemany("INSERT INTO ledger VALUES (?,?,?,?,?,?,?)", took)
+        except sqlite3.DatabaseError as error:
+            raise self._explain(error) from None
+        return count
+
+    def _explain(self, error: sqlite3.DatabaseError) -> InputError:
+        return InputError(
+            f"{self.path}: the response store cannot be used ({_shorten(error)}); look for a full "
+            "disk, or at `feedback-lens store verify`; what was kept before is safe"
+        )
+
+
+def _find_fault(key: str, request: bytes, text: bytes | None) -> str | None:
+    if hashlib.sha256(request).hexdigest() != key:
+        return "the request under it is another one's"
+    try:
+        (text or b"").decode("utf-8")
+    except UnicodeDecodeError:
+        return "the reply's text is not UTF-8"
+    return None
+
+
+def _shorten(error: sqlite3.DatabaseError) -> str:
+    """The error's words; one on a text that cannot be decoded quotes all of it."""
+    return str(error).partition("with text")[0].strip()[:200]
 
 
 def _write_ahead(database: sqlite3.Connection) -> None:
@@ -129,49 +195,3 @@ def _write_ahead(database: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-
-
-def write_snapshot(rows: Iterable[dict[str, Any]], folder: Path) -> int:
-    """Write rows of `SNAPSHOT` as up to 16 shards, `replies-<first hex digit of the key>.parquet`.
-
-    The same rows give the same bytes; a shard without rows is not written. Returns the row count.
-
-    Raises:
-        InputError: there are no rows, so that nothing takes the place of what is there.
-    """
-    shards: dict[str, list[dict[str, Any]]] = {digit: [] for digit in "0123456789abcdef"}
-    for row in rows:
-        shards[row["key"][0]].append(row)
-    if not any(shards.values()):
-        raise InputError(
-            f"{folder}: there are no replies to pack, so it stays as it is; "
-            "look at `feedback-lens store stats` and FEEDBACK_LENS_STORE"
-        )
-    for digit, members in shards.items():
-        path = folder / f"replies-{digit}.parquet"
-        if members:
-            write_rows(sorted(members, key=lambda row: str(row["key"])), path, SNAPSHOT)
-        else:
-            path.unlink(missing_ok=True)
-    return sum(len(members) for members in shards.values())
-
-
-def read_snapshot(folder: Path, keys: frozenset[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of a packed snapshot (those under `keys`, where given), ordered by shard and key.
-
-    Raises:
-        InputError: a shard cannot be read, with its name.
-    """
-    for shard in sorted(folder.glob("replies-*.parquet")):
-        try:
-            rows = pq.read_table(shard, schema=SNAPSHOT).to_pylist()
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(
-                f"{shard}: damaged snapshot shard ({error}); restore it by git or dvc checkout"
-            ) from None
-        yield from (row for row in rows if keys is None or row["key"] in keys)
-
-
-def now() -> str:
-    """The time of an answer, ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

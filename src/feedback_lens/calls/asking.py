@@ -1,0 +1,271 @@
+"""The one way to call a model: requests in, their responses out.
+
+Layers in order: the response store, the recorded snapshot, then the model itself (an endpoint
+that speaks the OpenAI API, its Batch API, or a transformers model in process).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import click
+from tqdm import tqdm
+
+from feedback_lens.calls.planning import Demand, PlanSender
+from feedback_lens.calls.request import Delivery, Request, Response
+from feedback_lens.calls.snapshot import Damage
+from feedback_lens.calls.store import ResponseStore
+from feedback_lens.errors import InputError
+
+Answer = tuple[Request, Response]
+# requests that are looked up together, and so many that are held at once
+CHUNK = 1000
+TALLY = ("calls", "reasked", "uncounted", "prompt_tokens", "completion_tokens")
+
+
+class Sender(Protocol):
+    """What asks a model. What `collect` returned is durable before any further method is called."""
+
+    def has_room(self) -> bool:
+        """Whether one more request may be started."""
+
+    def start(self, request: Request) -> None:
+        """Ask; called only where there is room."""
+
+    def collect(self) -> list[Delivery]:
+        """Wait for at least one answer; an empty list when nothing is under way any more.
+
+        Raises:
+            InputError: nothing is under way, and no more can be started.
+        """
+
+    def finish(self) -> None:
+        """Tell how it went, when nothing is under way any more.
+
+        Raises:
+            InputError: requests got no answer.
+        """
+
+    def close(self) -> list[Delivery]:
+        """Abandon what is under way; returns answers that had arrived."""
+
+
+class Assistant:
+    """A model to ask.
+
+    Args:
+        model: its name as it stands in requests.
+        purpose: the stage that asks, for messages, progress and the ledger.
+        recorded: the folder of a snapshot.
+        store_path: the response store.
+        open_sender: what asks the model for what is not kept yet; called only where that is so,
+            with the first such request.
+        demand: where kept replies are counted, in planning.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        purpose: str,
+        recorded: Path,
+        store_path: Path,
+        open_sender: Callable[[Request], Sender],
+        demand: Demand | None = None,
+    ) -> None:
+        self.model, self.purpose = model, purpose
+        self._recorded, self._store_path = recorded, store_path
+        self._open_sender, self._demand = open_sender, demand
+        self._tally = dict.fromkeys(TALLY, 0)
+        self._damage: list[Damage] = []
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """Answer requests, in the order in which answers come; memory does not grow with them.
+
+        A request is sent only where neither store nor snapshot has it, and once where it is
+        asked twice. Each answer is durable before it is handed on.
+
+        Raises:
+            InputError: an answer is missing and cannot be had; the message says what to set.
+        """
+        store = ResponseStore(self._store_path)
+        total = len(requests) if isinstance(requests, Sequence) else None
+        desk = _Desk(store, self.purpose, total, self._guard_sender)
+        try:
+            for chunk, found in self._look_up(store, requests):
+                yield from desk.serve(chunk, found)
+            yield from desk.finish()
+        finally:
+            desk.close()
+            store.close()
+
+    def ask(
+        self,
+        requests: Sequence[Request],
+        readable: Callable[[int, Response], bool] | None = None,
+        reasks: int = 0,
+    ) -> list[Response]:
+        """Answer a batch; the responses stand in the order of the requests.
+
+        A reply that came whole and that `readable` (of the request's index and the response)
+        turns down is asked for again, as the samples 1, 2, ... up to `reasks` of its request,
+        each kept under its own key; the first readable one counts, else the first.
+
+        Raises:
+            InputError: an answer is missing and cannot be had; the message says what to set.
+        """
+        responses = self._ask_once(requests)
+        for sample in range(1, reasks + 1 if readable else 0):
+            again = [
+                index
+                for index, response in enumerate(responses)
+                if response.outcome == "answered" and readable and not readable(index, response)
+            ]
+            asked = [_draw(requests[index], sample) for index in again]
+            draws = self._ask_once(asked)
+            self._tally["reasked"] += len({request.key for request in asked})
+            for index, response in zip(again, draws, strict=True):
+                if response.outcome == "answered" and readable and readable(index, response):
+                    responses[index] = response
+        return responses
+
+    def tally(self) -> dict[str, int]:
+        """What was asked so far: calls, of them draws beyond a request's first, and tokens.
+
+        A reply counts whether it was kept already or not; `uncounted` are calls whose tokens the
+        server did not count.
+        """
+        return dict(self._tally)
+
+    def _ask_once(self, requests: Sequence[Request]) -> list[Response]:
+        found = {request.key: response for request, response in self.stream(requests)}
+        self._tally["calls"] += len(found)
+        for response in found.values():
+            self._tally["uncounted"] += response.prompt_tokens is None
+            self._tally["prompt_tokens"] += response.prompt_tokens or 0
+            self._tally["completion_tokens"] += response.completion_tokens or 0
+        return [found[request.key] for request in requests]
+
+    def _look_up(
+        self, store: ResponseStore, requests: Iterable[Request]
+    ) -> Iterator[tuple[list[Request], dict[str, Response]]]:
+        """The requests in chunks, with what is kept for them."""
+        fetched = False
+        for chunk in _cut(requests, CHUNK):
+            keys = [request.key for request in chunk]
+            found = store.get(keys)
+            if not fetched and len(found) < len(set(keys)):
+                fetched = True
+                self._fetch_recorded(store, requests)
+                found = store.get(keys)
+            if self._demand:
+                self._demand.kept += len(found)
+            yield chunk, found
+
+    def _fetch_recorded(self, store: ResponseStore, requests: Iterable[Request]) -> None:
+        """Take what the snapshot holds for the requests; for a stream of them, all it holds."""
+        keys = None
+        if isinstance(requests, Sequence):
+            keys = frozenset(request.key for request in requests)
+        store.unpack(self._recorded, keys, self._note_damage)
+
+    def _note_damage(self, damage: Damage) -> None:
+        if damage not in self._damage:
+            self._damage.append(damage)
+            click.echo(f"{self.purpose}: skipped {damage}", err=True)
+
+    def _guard_sender(self, request: Request) -> Sender:
+        """Open the sender, unless what it would be asked for may lie in a damaged shard."""
+        if self._damage:
+            raise InputError(
+                f"{self.purpose}: replies are missing, and {self._damage[0]}; what lies in it "
+                "would be asked for again: mend it, or delete it to do so"
+            )
+        return PlanSender(self._demand) if self._demand else self._open_sender(request)
+
+
+class _Desk:
+    """Hands out answers: kept ones at once, the others as they come and are kept."""
+
+    def __init__(
+        self,
+        store: ResponseStore,
+        purpose: str,
+        total: int | None,
+        open_sender: Callable[[Request], Sender],
+    ) -> None:
+        self._store, self._purpose, self._open_sender = store, purpose, open_sender
+        self._total = total
+        self._sender: Sender | None = None
+        self._progress: tqdm | None = None
+        self._served = 0
+        # under way, with everyone who asked
+        self._asked: dict[str, list[Request]] = {}
+        self._found: dict[str, Response] = {}
+
+    def serve(self, chunk: Sequence[Request], found: dict[str, Response]) -> Iterator[Answer]:
+        self._found = found
+        for request in chunk:
+            if request.key in self._asked:
+                self._asked[request.key].append(request)
+                continue
+            if request.key not in self._found:
+                yield from self._send(request)
+            else:
+                yield request, self._found[request.key]
+                self._count(1)
+
+    def finish(self) -> Iterator[Answer]:
+        while self._sender and (deliveries := self._sender.collect()):
+            yield from self._keep(deliveries)
+            self._found = {}
+        if self._sender:
+            self._sender.finish()
+        assert not self._asked, "a request got neither an answer nor an error"
+
+    def close(self) -> None:
+        if self._sender:
+            for _ in self._keep(self._sender.close()):
+                pass
+        if self._progress is not None:
+            self._progress.close()
+
+    def _send(self, request: Request) -> Iterator[Answer]:
+        if self._sender is None:
+            self._sender = self._open_sender(request)
+        while not self._sender.has_room():
+            yield from self._keep(self._sender.collect())
+        self._asked[request.key] = [request]
+        self._sender.start(request)
+
+    def _keep(self, deliveries: Sequence[Delivery]) -> Iterator[Answer]:
+        if not deliveries:
+            return
+        if self._progress is None:
+            self._progress = tqdm(
+                total=self._total, initial=self._served, desc=self._purpose, unit="reply"
+            )
+        kept = self._store.keep(deliveries, self._purpose)
+        # what was looked up before it came may be asked again in the same chunk
+        self._found |= kept
+        self._count(len(deliveries))
+        for key, response in kept.items():
+            for request in self._asked.pop(key):
+                yield request, response
+
+    def _count(self, answers: int) -> None:
+        self._served += answers
+        if self._progress is not None:
+            self._progress.update(answers)
+
+
+def _cut(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
+    iterator = iter(requests)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _draw(request: Request, sample: int) -> Request:
+    return Request(
+        request.model, request.messages, request.sampling, request.response_format, sample
+    )

@@ -1,0 +1,119 @@
+"""What the model calls of the stages came to: the counts beside their tables, and list prices."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from feedback_lens.calls.catalog import Price, drop_day
+from feedback_lens.calls.request import OUTCOMES
+from feedback_lens.errors import InputError
+from feedback_lens.tables import read_json
+
+Counts = Mapping[str, Any]
+_SUMMED = (*OUTCOMES, "calls", "reasked")
+_TOKENS = ("prompt_tokens", "completion_tokens")
+
+
+def read_counts(
+    labels: Path,
+    replies: Path,
+    ratings: Path,
+    judgments: Path,
+    corpora: Sequence[str],
+    detectors: Sequence[str],
+    regenerations: Sequence[str],
+    benchmarks: Sequence[str],
+    judges: Sequence[str],
+) -> dict[str, list[Counts]]:
+    """By stage, the counts beside the tables of exactly these cells.
+
+    Raises:
+        InputError: the counts of a cell are missing.
+    """
+    paths = {
+        "label": [labels / corpus / name for corpus, name in product(corpora, detectors)],
+        "rate_prompts": [ratings / corpus for corpus in corpora],
+        "rate_benchmarks": [ratings / "benchmarks"],
+        "regenerate": [replies / corpus / name for corpus, name in product(corpora, regenerations)],
+        "judge": [judgments / name / judge for name, judge in product(benchmarks, judges)],
+    }
+    return {
+        stage: [read_json(path.with_name(f"{path.name}.json")) for path in found]
+        for stage, found in paths.items()
+    }
+
+
+def read_prices(catalog: Path) -> dict[str, Price]:
+    """The models of a price table (the form of catalog.yaml) that have a price.
+
+    Raises:
+        InputError: the file cannot be read, or is none.
+    """
+    try:
+        models = yaml.safe_load(catalog.read_text(encoding="utf-8"))["models"]
+        return {
+            name: Price(entry["prompt"], entry["prompt"], entry["completion"])
+            for name, entry in models.items()
+            if entry.get("prompt") is not None and entry.get("completion") is not None
+        }
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise InputError(
+            f"{catalog}: not a price table ({' '.join(str(error).split())}); "
+            "set summarize_calls.catalog in params.yaml to one"
+        ) from None
+
+
+def summarize_usage(
+    counts: Mapping[str, Iterable[Counts]], prices: Mapping[str, Price]
+) -> dict[str, Any]:
+    """By stage and model: cells, rows by outcome, calls, tokens, US dollars; and their total.
+
+    `calls` are the requests whose replies are in the tables, or were thrown away as unreadable
+    (`reasked` more were made for these), whenever they were sent and whatever was paid for them
+    then; `usd` is what they cost at list price, without batches and cached prompts. Tokens are
+    those that the server counted; where it left some out (`uncounted` calls), or the model has no
+    price, `usd` is null. A cell without a model is left out.
+    """
+    stages = {stage: _summarize_stage(cells, prices) for stage, cells in counts.items()}
+    rows = [row for models in stages.values() for row in models.values()]
+    return {**stages, "total": _add_up(rows)}
+
+
+def _summarize_stage(cells: Iterable[Counts], prices: Mapping[str, Price]) -> dict[str, Any]:
+    by_model: defaultdict[str, list[Counts]] = defaultdict(list)
+    for cell in cells:
+        if "calls" in cell:
+            by_model[cell["model"]].append(cell)
+    return {
+        model: _summarize_model(members, prices.get(model) or prices.get(drop_day(model)))
+        for model, members in sorted(by_model.items())
+    }
+
+
+def _summarize_model(cells: Sequence[Counts], price: Price | None) -> dict[str, Any]:
+    uncounted = sum(cell["uncounted"] for cell in cells)
+    tokens = {name: sum(cell[name] for cell in cells) for name in _TOKENS}
+    usd = None if price is None or uncounted else price.cost(*tokens.values())
+    return {
+        "cells": len(cells),
+        **{name: sum(cell[name] for cell in cells) for name in _SUMMED},
+        **tokens,
+        "uncounted": uncounted,
+        "usd": usd,
+    }
+
+
+def _add_up(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Over all stages; `usd` holds what is known, and `calls_without_usd` what is not in it."""
+    known = [row["usd"] for row in rows if row["usd"] is not None]
+    return {
+        "calls": sum(row["calls"] for row in rows),
+        "reasked": sum(row["reasked"] for row in rows),
+        "uncounted": sum(row["uncounted"] for row in rows),
+        "usd": sum(known) if known else None,
+        "calls_without_usd": sum(row["calls"] for row in rows if row["usd"] is None),
+    }

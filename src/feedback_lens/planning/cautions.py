@@ -1,0 +1,106 @@
+"""What to know before paying: models shut down or soon to be, what they refuse, caps."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from datetime import date
+from pathlib import Path
+
+from feedback_lens.calls.budget import VARIABLE, read_cap
+from feedback_lens.calls.catalog import (
+    ModelFacts,
+    age_warning,
+    check_retired,
+    check_sampling,
+    read_facts,
+    warn_of_shutdown,
+)
+from feedback_lens.calls.request import Sampling
+from feedback_lens.calls.store import ResponseStore
+from feedback_lens.errors import InputError
+from feedback_lens.planning.cost import Cost
+from feedback_lens.planning.lines import Line
+from feedback_lens.planning.pipeline import Cell
+
+
+def find_cautions(
+    lines: Sequence[Line], asking: Sequence[Cell], store: Path, provider: str, today: date
+) -> Iterator[str]:
+    """Sentences, the gravest first: what would stop a stage, caps, shutdowns, the table's age."""
+    for line in lines:
+        yield from (f"{line.stage} would stop: {trouble}" for trouble in line.troubles)
+    remote = [line for line in lines if not line.is_local and line.at_most.calls != 0]
+    yield from dict.fromkeys(_find_refusals(remote, asking, today))
+    yield from _find_caps(remote, store, provider)
+    for model in sorted({cell.options["model"] for cell in asking if _is_remote(cell)}):
+        facts = read_facts(model)
+        is_told = any(line.model == model for line in remote) and _is_over(facts, today)
+        if not is_told and (warning := warn_of_shutdown(facts, today)):
+            yield warning
+    if age := age_warning(today):
+        yield age
+
+
+def _is_remote(cell: Cell) -> bool:
+    return not (cell.options["assistant"] / "config.json").is_file()
+
+
+def _is_over(facts: ModelFacts, today: date) -> bool:
+    return facts.shutdown is not None and facts.shutdown <= today
+
+
+def _find_refusals(lines: Iterable[Line], asking: Iterable[Cell], today: date) -> Iterator[str]:
+    """What the stages would say before the first call: a model shut down, a setting it refuses."""
+    cells = {cell.name: cell for cell in asking}
+    for line in lines:
+        options, facts = cells[line.cells[0]].options, read_facts(line.model)
+        names = options.keys() & {field.name for field in fields(Sampling)}
+        sampling = Sampling(**{name: options[name] for name in names})
+        shape = {"type": "json_schema"} if options.get("structured") else None
+        try:
+            check_retired(facts, today, line.purpose)
+            check_sampling(facts, sampling, shape, line.purpose)
+        except InputError as error:
+            yield f"would stop: {error.message}"
+
+
+def _find_caps(lines: Sequence[Line], store: Path, provider: str) -> Iterator[str]:
+    for purpose in sorted({line.purpose for line in lines}):
+        cap = read_cap(purpose)
+        if cap is not None:
+            own = [line for line in lines if line.purpose == purpose]
+            yield from _compare(purpose, cap, _read_spent(store, purpose), own, provider)
+
+
+def _compare(
+    purpose: str, cap: float, spent: float, lines: Sequence[Line], provider: str
+) -> Iterator[str]:
+    so_far = f"{purpose}: {VARIABLE} caps it at ${cap:.2f}, of which ${spent:.2f} is spent"
+    unpriced = [line.model for line in lines if read_facts(line.model).price is None]
+    if unpriced:
+        yield f"would stop: {so_far}, but the price of model {unpriced[0]!r} is not known"
+        return
+    expected = _bill([line.expected for line in lines], provider)
+    at_most = _bill([line.at_most for line in lines], provider)
+    if expected is not None and spent + expected > cap:
+        yield f"would stop: {so_far}; another ${expected:.2f} is expected"
+    elif at_most is None:
+        yield f"may stop: {so_far}; what it would cost is not known yet"
+    elif spent + at_most > cap:
+        yield f"may stop: {so_far}; up to another ${at_most:.2f} is possible"
+
+
+def _bill(costs: Sequence[Cost], provider: str) -> float | None:
+    """What the provider would bill; null where one of the costs is not known."""
+    dollars = [cost.batch_usd if provider == "batch" else cost.usd for cost in costs]
+    known = [usd for usd in dollars if usd is not None]
+    return sum(known) if len(known) == len(dollars) else None
+
+
+def _read_spent(path: Path, purpose: str) -> float:
+    if not path.is_file():
+        return 0.0
+    store = ResponseStore(path)
+    try:
+        return store.spent(purpose)
+    finally:
+        store.close()

@@ -1,0 +1,123 @@
+"""What a cell of the pipeline asks of a model: exactly, by its present inputs, or at most."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import click
+
+from feedback_lens.planning.bounds import bound_calls
+from feedback_lens.planning.pipeline import Cell, Pipeline
+from feedback_lens.planning.rehearsal import rehearse
+
+# exact: by inputs that stay; present_inputs: a stage before it would run first and may change them;
+# parameters: its inputs are not there yet
+Basis = Literal["exact", "present_inputs", "parameters"]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a stage asks: its purpose in the ledger, and the option that says whether it does."""
+
+    purpose: str
+    option: str | None = None
+    value: str | None = None
+
+
+ASKING = {
+    "label": Asking("label", "detector", "prompted"),
+    "rate_prompts": Asking("rate_prompts", "rater", "llm"),
+    "rate_benchmarks": Asking("rate_prompts", "rater", "llm"),
+    "regenerate": Asking("regenerate"),
+    "judge": Asking("judge", "judge", "llm"),
+}
+
+
+@dataclass(frozen=True)
+class CellDemand:
+    """What one cell asks of one model; null is unknown.
+
+    `kept` replies are in store or snapshot; `calls` would be sent, and at most `most_calls`, with
+    `prompt_characters` in all; their replies have at most `most_completion_tokens` tokens each.
+    `trouble` is why the stage would stop.
+    """
+
+    cell: Cell
+    purpose: str
+    model: str
+    is_local: bool
+    basis: Basis
+    kept: int | None
+    calls: int | None
+    most_calls: int | None
+    prompt_characters: int | None
+    most_completion_tokens: int | None
+    trouble: str | None = None
+
+
+def asks_a_model(cell: Cell) -> bool:
+    """Whether a cell asks a language model through the response store (`answer` aside)."""
+    asking = ASKING.get(cell.module)
+    if asking is None:
+        return False
+    return asking.option is None or cell.options[asking.option] == asking.value
+
+
+def find_demands(cell: Cell, pipeline: Pipeline, asked: set[str]) -> list[CellDemand]:
+    """What an asking cell that would run asks, by model; in the pipeline's root.
+
+    `asked` holds the keys of requests that cells before it send, and is added to.
+    """
+    before = pipeline.upstream(cell)
+    waits = any(other.state != "up_to_date" for other in before)
+    if cell.missing:
+        words = f"{cell.missing[0]} is missing; `dvc pull` fetches what was pushed"
+        return [_bound(cell, pipeline, None if waits else words)]
+    try:
+        return _rehearse(cell, pipeline, "present_inputs" if waits else "exact", asked)
+    except click.ClickException as error:
+        return [_bound(cell, pipeline, None if waits else error.format_message())]
+
+
+def _rehearse(cell: Cell, pipeline: Pipeline, basis: Basis, asked: set[str]) -> list[CellDemand]:
+    purpose, options = ASKING[cell.module].purpose, cell.options
+    found = rehearse(cell, purpose, options["model"], asked)
+    bound = 0 if basis == "exact" else bound_calls(cell, pipeline)
+    return [
+        CellDemand(
+            cell,
+            purpose,
+            model,
+            is_local(options, pipeline),
+            basis,
+            demand.kept,
+            demand.calls,
+            None if bound is None else max(bound, demand.calls),
+            demand.prompt_characters,
+            options["max_tokens"],
+        )
+        for model, demand in found.items()
+    ]
+
+
+def _bound(cell: Cell, pipeline: Pipeline, trouble: str | None) -> CellDemand:
+    most, options = bound_calls(cell, pipeline), cell.options
+    return CellDemand(
+        cell,
+        ASKING[cell.module].purpose,
+        options["assistant"].name if is_local(options, pipeline) else options["model"],
+        is_local(options, pipeline),
+        "parameters",
+        kept=None,
+        calls=None if most is None or most else 0,
+        most_calls=most,
+        prompt_characters=None,
+        most_completion_tokens=options["max_tokens"],
+        trouble=trouble,
+    )
+
+
+def is_local(options: Mapping[str, Any], pipeline: Pipeline) -> bool:
+    """Whether a model in process answers: its folder is there, or a stage makes it."""
+    source = options["assistant"]
+    return (source / "config.json").is_file() or pipeline.find_producer(source) is not None

@@ -1,0 +1,96 @@
+"""The plan of a `dvc repro`: what its stages would ask of models, and what that would come to."""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, partial
+
+from feedback_lens.calls.catalog import catalog_date, read_facts
+from feedback_lens.calls.store import default_store_path
+from feedback_lens.errors import InputError
+from feedback_lens.planning.bounds import count_answers
+from feedback_lens.planning.cautions import find_cautions
+from feedback_lens.planning.cost import Pace, read_pace
+from feedback_lens.planning.demands import CellDemand, asks_a_model, find_demands
+from feedback_lens.planning.lines import Line, Measures, make_lines
+from feedback_lens.planning.pipeline import Cell, Pipeline, read_pipeline
+from feedback_lens.planning.rates import Rates, measure_rates
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a `dvc repro` would ask.
+
+    `settled` are the asking cells that are up to date or come from DVC's cache; `answers` the
+    replies that models in process would write to the benchmarks (at most; null: unknown);
+    `first` the stages that ask nothing and, once run, let more be known exactly.
+    """
+
+    lines: tuple[Line, ...]
+    settled: tuple[str, ...]
+    answers: int | None
+    first: tuple[str, ...]
+    warnings: tuple[str, ...]
+    pace: Pace
+    seconds_per_call: float
+    prices_of: date
+    rates: dict[tuple[str, str], Rates]
+
+
+def make_plan(stages: Sequence[str], seconds_per_call: float, today: date) -> Plan:
+    """What a `dvc repro` of these stages (all, where none is named) would ask; nothing is run.
+
+    `seconds_per_call` holds for models of which the response store has no call yet.
+
+    Raises:
+        InputError: there is no DVC project here, a name is unknown, or a setting is no number.
+    """
+    pipeline = read_pipeline(stages)
+    with contextlib.chdir(pipeline.root):
+        store = default_store_path()
+        rates = cache(partial(measure_rates, store))
+        pace = read_pace()
+        asking = [cell for cell in pipeline.cells.values() if asks_a_model(cell)]
+        demands = _find_demands(asking, pipeline)
+        lines = make_lines(demands, Measures(rates, read_facts, pace, seconds_per_call))
+        return Plan(
+            lines=tuple(lines),
+            settled=tuple(cell.name for cell in asking if cell.state != "runs"),
+            answers=_count_answers(pipeline.cells.values()),
+            first=tuple(_find_first(demands, pipeline)),
+            warnings=tuple(find_cautions(lines, asking, store, pace.provider, today)),
+            pace=pace,
+            seconds_per_call=seconds_per_call,
+            prices_of=catalog_date(),
+            rates={
+                (x.purpose, x.model): rates(x.purpose, x.model) for x in lines if not x.is_local
+            },
+        )
+
+
+def _find_demands(asking: Iterable[Cell], pipeline: Pipeline) -> list[CellDemand]:
+    asked: set[str] = set()
+    running = [cell for cell in asking if cell.state == "runs"]
+    return [demand for cell in running for demand in find_demands(cell, pipeline, asked)]
+
+
+def _count_answers(cells: Iterable[Cell]) -> int | None:
+    try:
+        return sum(count_answers(c) for c in cells if c.module == "answer" and c.state == "runs")
+    except InputError:
+        return None
+
+
+def _find_first(demands: Sequence[CellDemand], pipeline: Pipeline) -> list[str]:
+    """The stages to run for exact figures: those in which nothing is paid, the last of a line."""
+    paying = {d.cell.name for d in demands if d.basis != "exact" or d.calls}
+    waiting = [demand.cell for demand in demands if demand.basis != "exact"]
+    before = {cell.name: cell for waits in waiting for cell in pipeline.upstream(waits)}
+    free = [
+        cell
+        for name, cell in before.items()
+        if cell.state != "up_to_date" and not paying & {name, *cell.upstream}
+    ]
+    passed = {name for cell in free for name in cell.upstream}
+    return sorted({cell.stage for cell in free if cell.name not in passed})
