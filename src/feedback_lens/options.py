@@ -24,4 +24,5 @@ class Nullable(click.ParamType[Any]):
 
 
 TEMPERATURE = Nullable(click.FloatRange(0, 2))
+REASONING_EFFORT = Nullable(click.Choice(["none", "minimal", "low", "medium", "high", "xhigh"]))
 MAX_TOKENS = Nullable(click.IntRange(1))

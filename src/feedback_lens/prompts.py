@@ -9,6 +9,15 @@ from typing import Any
 from feedback_lens.errors import InputError
 
 _PLACE = re.compile(r"\{([a-z_]+)\}")
+# what hides or turns text around, and half a character. Two look alike and stay as they are:
+# U+200D joins emoji, and recorded requests hold U+2028.
+_HIDDEN = (
+    "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2029-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e0fff"
+)
+# what chat templates write between turns; a tokenizer may take it for that wherever it stands
+_MARK = r"<(?=[|\uff5c]|/?s>|<?/?SYS>|(?:start|end)_of_turn>)|\[(?=/?INST\])"
+_ESCAPED = re.compile(f"[{_HIDDEN}]|{_MARK}")
 
 
 def read_prompt(path: Path, places: set[str]) -> str:
@@ -35,5 +44,15 @@ def render(template: str, values: Mapping[str, str]) -> str:
 
 
 def fence(value: Any) -> str:
-    """Untrusted text as JSON: it cannot close its own quotes, whatever it holds."""
-    return json.dumps(value, ensure_ascii=False)
+    """Untrusted text as JSON on one line: it cannot close its own quotes, whatever it holds.
+
+    Characters that hide or reorder text, lone surrogates and the first character of a chat
+    template's marks are escaped, so that the model sees them as data; the JSON means the same.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return _ESCAPED.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return f"\\u{ord(character):04x}" if character in "<[" else json.dumps(character)[1:-1]

@@ -1,10 +1,8 @@
 """Quality of user prompts: BenchBuilder's seven criteria, complexity 1 to 5, length in tokens.
 
-Source: paper section 4, Figure 4, Tables 12 and 15; Li et al. 2024 (BenchBuilder); Wang et al.
-2024 (HelpSteer2). The prompts are in our own words.
+Source: paper section 4, Figure 4, Tables 12 and 15.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,10 +12,18 @@ import pyarrow as pa
 
 from feedback_lens.analysis.criteria import CRITERIA
 from feedback_lens.analysis.prompt_rules import rate_by_rules
+from feedback_lens.analysis.prompted import (
+    COMPLEXITY_FORMAT,
+    QUALITY_FORMAT,
+    read_criteria,
+    read_difficulty,
+    request_rating,
+)
 from feedback_lens.calls.assistant import open_assistant
-from feedback_lens.calls.request import Response, Sampling, ask_user
+from feedback_lens.calls.policy import AskPolicy, count_calls
+from feedback_lens.calls.request import Request, Response
 from feedback_lens.errors import InputError
-from feedback_lens.prompts import fence, read_prompt, render
+from feedback_lens.prompts import read_prompt
 
 RATINGS = pa.schema(
     [
@@ -29,57 +35,33 @@ RATINGS = pa.schema(
         ("outcome", pa.string()),
     ]
 )
+Prompts = Sequence[Mapping[str, str]]
 Verdict = tuple[set[int] | None, int | None, str]
-_LIST = re.compile(r"\[[\d,\s]*\]")
-_GRADE = re.compile(r"\[\[([1-5])\]\]")
+Called = tuple[str | None, dict[str, int]]  # the model that was asked, and the tally of the calls
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
-def read_criteria(text: str) -> set[int] | None:
-    """The criteria met (1 to 7) by the list on the reply's last line; None where it is unreadable.
-
-    An empty list means that none is met.
-    """
-    last = text.strip().rpartition("\n")[2].strip()
-    if not _LIST.fullmatch(last):
-        return None
-    try:
-        met = set(json.loads(last))
-    except ValueError:  # such as [1,,3]
-        return None
-    return met if met <= set(range(1, len(CRITERIA) + 1)) else None
-
-
-def read_difficulty(text: str) -> int | None:
-    """The grade 1 to 5 on the reply's last line; None where it is unreadable."""
-    grade = _GRADE.fullmatch(text.strip().rpartition("\n")[2].strip())
-    return int(grade[1]) if grade else None
-
-
 def rate_prompts(
-    prompts: Sequence[Mapping[str, str]],
-    rater: str,
-    templates: Path,
-    model: str,
-    source: Path,
-    sampling: Sampling,
-) -> list[dict[str, Any]]:
-    """Ratings of prompts (`prompt_set, prompt_id, text`) as rows of `RATINGS`.
+    prompts: Prompts, rater: str, templates: Path, policy: AskPolicy, structured: bool
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Ratings of prompts (`prompt_set, prompt_id, text`).
 
-    `rater` is `rules` (deterministic, a stand-in) or `llm`. A criterion is null where the reply
-    could not be read. `tokens` counts words and punctuation marks.
+    Returns rows of `RATINGS` and their counts by outcome. `rater` is `rules` (deterministic, a
+    stand-in) or `llm`. A criterion is null where the reply could not be read. `tokens` counts
+    words and punctuation marks.
 
     Raises:
         InputError: the rater is unknown, or its model cannot answer.
     """
     verdicts: list[Verdict]
+    called: Called = None, {}
     if rater == "rules":
         verdicts = [(*rate_by_rules(prompt["text"]), "answered") for prompt in prompts]
     elif rater == "llm":
-        verdicts = _ask_ratings(prompts, templates, model, source, sampling)
+        verdicts, called = _ask_ratings(prompts, templates, policy, structured)
     else:
         raise InputError(f"rate_prompts.rater: {rater!r} is unknown; rules and llm are known")
-    return [
+    rows = [
         {
             "prompt_set": prompt["prompt_set"],
             "prompt_id": prompt["prompt_id"],
@@ -90,34 +72,51 @@ def rate_prompts(
         }
         for prompt, (met, difficulty, outcome) in zip(prompts, verdicts, strict=True)
     ]
+    model, tally = called
+    return rows, count_calls(model, rows, tally)
 
 
 def _ask_ratings(
-    prompts: Sequence[Mapping[str, str]],
-    templates: Path,
-    model: str,
-    source: Path,
-    sampling: Sampling,
-) -> list[Verdict]:
-    assistant = open_assistant("rate_prompts", model, source)
-    requests = [
-        ask_user(assistant.model, render(template, {"prompt": fence(prompt["text"])}), sampling)
-        for name in ("rate_quality.txt", "rate_complexity.txt")
+    prompts: Prompts, templates: Path, policy: AskPolicy, structured: bool
+) -> tuple[list[Verdict], Called]:
+    assistant = open_assistant("rate_prompts", policy.model, policy.source)
+    half = len(prompts)
+
+    def is_readable(index: int, response: Response) -> bool:
+        read = read_criteria if index < half else read_difficulty
+        return read(response.text or "", structured) is not None
+
+    requests = _list_requests(prompts, templates, assistant.model, policy, structured)
+    responses = assistant.ask(requests, is_readable, policy.reasks)
+    verdicts = [
+        _read_verdict(quality, difficulty, structured)
+        for quality, difficulty in zip(responses[:half], responses[half:], strict=True)
+    ]
+    return verdicts, (assistant.model, assistant.tally())
+
+
+def _list_requests(
+    prompts: Prompts, templates: Path, model: str, policy: AskPolicy, structured: bool
+) -> list[Request]:
+    """The requests for the criteria of all prompts, then those for their complexity."""
+    scales = {"rate_quality.txt": QUALITY_FORMAT, "rate_complexity.txt": COMPLEXITY_FORMAT}
+    return [
+        request_rating(
+            prompt["text"], template, model, policy.sampling, scale if structured else None
+        )
+        for name, scale in scales.items()
         for template in [read_prompt(templates / name, {"prompt"})]
         for prompt in prompts
     ]
-    responses = assistant.ask(requests)
-    half = len(prompts)
-    return [
-        _read_verdict(quality, difficulty)
-        for quality, difficulty in zip(responses[:half], responses[half:], strict=True)
-    ]
 
 
-def _read_verdict(quality: Response, difficulty: Response) -> Verdict:
-    met = read_criteria(quality.text or "") if quality.outcome == "answered" else None
-    grade = read_difficulty(difficulty.text or "") if difficulty.outcome == "answered" else None
-    failed = [r.outcome for r in (quality, difficulty) if r.outcome != "answered"]
+def _read_verdict(quality: Response, complexity: Response, structured: bool) -> Verdict:
+    met = grade = None
+    if quality.outcome == "answered":
+        met = read_criteria(quality.text or "", structured)
+    if complexity.outcome == "answered":
+        grade = read_difficulty(complexity.text or "", structured)
+    failed = [r.outcome for r in (quality, complexity) if r.outcome != "answered"]
     readable = met is not None and grade is not None
     return met, grade, failed[0] if failed else "answered" if readable else "unreadable"
 

@@ -4,7 +4,7 @@ from typing import Any
 import pyarrow as pa
 
 from feedback_lens.benchmarks.questions import Question
-from feedback_lens.calls.assistant import Assistant
+from feedback_lens.calls.asking import Assistant
 from feedback_lens.calls.request import Request, Response, Sampling
 
 ANSWERS = pa.schema(

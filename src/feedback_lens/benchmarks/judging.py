@@ -1,7 +1,6 @@
 """Judges of benchmark answers: a language model, and a deterministic one for where there is none.
 
-Source: paper section 7.2; MT-Bench's single-answer rating (Zheng et al. 2023); WildBench's score
-with a checklist (Lin et al. 2024). The prompts are in our own words.
+Source: paper section 7.2.
 """
 
 import re
@@ -12,11 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from feedback_lens.benchmarks.questions import REFERENCED, Question
+from feedback_lens.benchmarks.prompted import read_rating, request_judgment
+from feedback_lens.benchmarks.questions import Question
 from feedback_lens.calls.assistant import open_assistant
-from feedback_lens.calls.request import Request, Response, Sampling, ask_user
+from feedback_lens.calls.policy import AskPolicy, count_calls
+from feedback_lens.calls.request import Response
 from feedback_lens.errors import InputError
-from feedback_lens.prompts import fence, read_prompt, render
+from feedback_lens.prompts import read_prompt
 
 JUDGMENTS = pa.schema(
     [
@@ -32,11 +33,11 @@ JUDGMENTS = pa.schema(
         ("judgment", pa.string()),
     ]
 )
-_RATING = re.compile(r"\[\[(\d+\.?\d*)\]\]")
 _WORD = re.compile(r"\w+")
 
 Answer = Mapping[str, Any]
 Verdict = tuple[float | None, str, str | None]
+Called = tuple[str | None, dict[str, int]]  # the model that was asked, and the tally of the calls
 
 
 def judge_answers(
@@ -44,14 +45,14 @@ def judge_answers(
     questions: Sequence[Question],
     judge: str,
     template: Path,
-    model: str,
-    source: Path,
-    sampling: Sampling,
-) -> list[dict[str, Any]]:
-    """Judge answers (rows of `ANSWERS` with base, corpus, recipe, seed) as rows of `JUDGMENTS`.
+    policy: AskPolicy,
+    structured: bool,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Judge answers (rows of `ANSWERS` with base, corpus, recipe, seed).
 
-    `judge` is `reference` (deterministic word overlap with the reference answer) or `llm`. A
-    verdict that cannot be read has a null score and the outcome `unreadable`.
+    Returns rows of `JUDGMENTS` and their counts by outcome. `judge` is `reference` (deterministic
+    word overlap with the reference answer) or `llm`. A verdict that cannot be read has a null
+    score and the outcome `unreadable`.
 
     Raises:
         InputError: the judge is unknown, its model cannot answer, or an answer has no question.
@@ -60,13 +61,14 @@ def judge_answers(
     unknown = {answer["question_id"] for answer in answers} - known.keys()
     if unknown:
         raise InputError(f"answers to questions that the benchmark lacks: {sorted(unknown)[0]}")
+    called: Called = None, {}
     if judge == "reference":
         verdicts = [judge_by_reference(answer, known[answer["question_id"]]) for answer in answers]
     elif judge == "llm":
-        verdicts = _judge_by_model(answers, known, template, model, source, sampling)
+        verdicts, called = _judge_by_model(answers, known, template, policy, structured)
     else:
         raise InputError(f"run.judging.judges: {judge!r} is unknown; reference and llm are known")
-    return [
+    rows = [
         {
             **{name: answer[name] for name in ("base", "corpus", "recipe", "seed")},
             "question_id": answer["question_id"],
@@ -78,6 +80,8 @@ def judge_answers(
         }
         for answer, (score, outcome, judgment) in zip(answers, verdicts, strict=True)
     ]
+    model, tally = called
+    return rows, count_calls(model, rows, tally)
 
 
 def judge_by_reference(answer: Answer, question: Question) -> Verdict:
@@ -94,64 +98,50 @@ def judge_by_reference(answer: Answer, question: Question) -> Verdict:
     return round(1 + 9 * f1, 4), "answered", f"word F1 with the reference answer {f1:.4f}"
 
 
-def read_rating(text: str) -> float | None:
-    """The last `[[x]]` of a judgment; None without one, or where it is outside 1..10.
-
-    The prompts ask for the rating last: an earlier one may be quoted from the judged answer.
-    FastChat (llm_judge/common.py) takes the first, and a single `[x]` where there is none.
-    """
-    found = _RATING.findall(text)
-    rating = float(found[-1]) if found else None
-    return rating if rating is not None and 1 <= rating <= 10 else None
-
-
 def _judge_by_model(
     answers: Sequence[Answer],
     questions: Mapping[str, Question],
     template: Path,
-    model: str,
-    source: Path,
-    sampling: Sampling,
-) -> list[Verdict]:
-    assistant = open_assistant("judge", model, source)
+    policy: AskPolicy,
+    structured: bool,
+) -> tuple[list[Verdict], Called]:
+    assistant = open_assistant("judge", policy.model, policy.source)
     prompt = read_prompt(template, {"dialogue"})
-    earlier = {(*_model_key(a), a["question_id"], a["turn"]): a["answer"] for a in answers}
-    requests: list[Request] = []
-    for answer in answers:
-        question = questions[answer["question_id"]]
-        own = [
-            earlier[(*_model_key(answer), answer["question_id"], t)]
-            for t in range(1, answer["turn"])
-        ]
-        dialogue = build_dialogue(question, [*own, answer["answer"]])
-        text = render(prompt, {"dialogue": fence(dialogue)})
-        requests.append(ask_user(assistant.model, text, sampling))
-    return [_read_verdict(response) for response in assistant.ask(requests)]
+    requests = [
+        request_judgment(
+            questions[answer["question_id"]],
+            so_far,
+            prompt,
+            assistant.model,
+            policy.sampling,
+            structured,
+        )
+        for answer, so_far in zip(answers, _list_answers_so_far(answers), strict=True)
+    ]
+    responses = assistant.ask(
+        requests,
+        lambda index, response: read_rating(response.text or "", structured) is not None,
+        policy.reasks,
+    )
+    verdicts = [_read_verdict(response, structured) for response in responses]
+    return verdicts, (assistant.model, assistant.tally())
 
 
-def build_dialogue(question: Question, answers: Sequence[str | None]) -> dict[str, Any]:
-    """What the judge sees of one answer, the last of `answers`, which answer the first turns.
-
-    The reference stands in it for math, reasoning and coding, the checklist where there is one.
-    """
-    messages = list(question.history)
-    for asked, answered in zip(question.turns, answers, strict=False):
-        messages.append({"role": "user", "content": asked})
-        messages.append({"role": "assistant", "content": answered or ""})
-    dialogue: dict[str, Any] = {"messages": messages}
-    if question.category in REFERENCED:
-        dialogue["references"] = list(question.references[: len(answers)])
-    if question.checklist:
-        dialogue["checklist"] = list(question.checklist)
-    return dialogue
+def _list_answers_so_far(answers: Sequence[Answer]) -> list[list[str | None]]:
+    """For each answer, the same model's answers to the same question up to it."""
+    texts = {(*_model_key(a), a["question_id"], a["turn"]): a["answer"] for a in answers}
+    return [
+        [texts[*_model_key(a), a["question_id"], turn] for turn in range(1, a["turn"] + 1)]
+        for a in answers
+    ]
 
 
 def _model_key(answer: Answer) -> tuple[Any, ...]:
     return answer["base"], answer["corpus"], answer["recipe"], answer["seed"]
 
 
-def _read_verdict(response: Response) -> Verdict:
+def _read_verdict(response: Response, structured: bool) -> Verdict:
     if response.outcome != "answered":
         return None, response.outcome, response.text
-    score = read_rating(response.text or "")
+    score = read_rating(response.text or "", structured)
     return score, "answered" if score is not None else "unreadable", response.text

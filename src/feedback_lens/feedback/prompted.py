@@ -3,20 +3,22 @@
 Source: paper section 3.3 and appendix C.2, the prompt in our own words.
 """
 
-import json
-import re
-from typing import Any
+from typing import Any, Final
 
 from feedback_lens.calls.request import Request, Response, Sampling, ask_user
 from feedback_lens.feedback.labels import FINE
 from feedback_lens.logs.conversation import Conversation
 from feedback_lens.prompts import fence, render
+from feedback_lens.replies import object_format, object_schema, read_object
 
-_FENCED = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
+_ENTRY = {"turn": {"type": "integer"}, "label": {"type": "string", "enum": list(FINE)}}
+LABELS_FORMAT: Final = object_format(
+    "labels", {"labels": {"type": "array", "items": object_schema(_ENTRY)}}
+)
 
 
 def request_labels(
-    conversation: Conversation, template: str, model: str, sampling: Sampling
+    conversation: Conversation, template: str, model: str, sampling: Sampling, structured: bool
 ) -> Request:
     """The request that asks for the labels of one conversation."""
     replies = [*conversation.replies, None]  # the last turn may have no reply
@@ -25,7 +27,7 @@ def request_labels(
         for number, user in enumerate(conversation.user_turns, start=1)
     ]
     prompt = render(template, {"conversation": fence(turns)})
-    return ask_user(model, prompt, sampling)
+    return ask_user(model, prompt, sampling, LABELS_FORMAT if structured else None)
 
 
 def read_labels(response: Response, conversation: Conversation) -> list[dict[str, Any]]:
@@ -44,17 +46,24 @@ def read_labels(response: Response, conversation: Conversation) -> list[dict[str
     return rows
 
 
+def labels_every_turn(response: Response, conversation: Conversation) -> bool:
+    """Whether no label of an answered request is unreadable."""
+    rows = read_labels(response, conversation)
+    return all(row["outcome"] != "unreadable" for row in rows)
+
+
 def parse_verdicts(text: str) -> dict[int, list[str]]:
-    """Labels by turn as the reply gives them; empty where it is not the JSON object asked for."""
-    text = text.strip()
-    fenced = _FENCED.match(text)
-    try:
-        content = json.loads(fenced[1] if fenced else text)
-    except (ValueError, RecursionError):
-        return {}
-    entries = content.get("labels") if isinstance(content, dict) else None
+    """Labels by turn as the reply gives them; empty where it is not the JSON object asked for.
+
+    Entries hold nothing but turn and label: where a model quotes a turn beside its label, quotes
+    that it forgot to escape can end the entry early and add others.
+    """
+    content = read_object(text, {"labels"})
+    entries = content["labels"] if content else None
     verdicts: dict[int, list[str]] = {}
     for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and not entry.keys() <= _ENTRY.keys():
+            return {}
         if isinstance(entry, dict) and type(entry.get("turn")) is int:
             verdicts.setdefault(entry["turn"], []).append(str(entry.get("label")))
     return verdicts

@@ -4,7 +4,7 @@ import click
 
 from feedback_lens.benchmarks.answering import ANSWERS, answer_questions
 from feedback_lens.benchmarks.questions import read_questions
-from feedback_lens.calls.assistant import open_assistant
+from feedback_lens.calls.local import open_local_assistant
 from feedback_lens.options import list_option, option, path_option
 from feedback_lens.tables import write_rows
 
@@ -25,7 +25,7 @@ def main(
     seed: int,
 ) -> None:
     """Let one model answer the benchmarks."""
-    assistant = open_assistant("answer", model.name, model)
+    assistant = open_local_assistant("answer", model)
     for name in benchmarks:
         rows = answer_questions(read_questions(questions / name), assistant, max_tokens, seed)
         write_rows(rows, answers / f"{name}.parquet", ANSWERS)

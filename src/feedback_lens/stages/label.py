@@ -2,11 +2,12 @@ from pathlib import Path
 
 import click
 
+from feedback_lens.calls.policy import AskPolicy
 from feedback_lens.calls.request import Sampling
 from feedback_lens.feedback.labeling import label_conversations
 from feedback_lens.feedback.labels import LABELS
 from feedback_lens.logs.conversation import read_conversations
-from feedback_lens.options import MAX_TOKENS, TEMPERATURE, option, path_option
+from feedback_lens.options import MAX_TOKENS, REASONING_EFFORT, TEMPERATURE, option, path_option
 from feedback_lens.tables import write_json, write_rows
 
 
@@ -21,6 +22,9 @@ from feedback_lens.tables import write_json, write_rows
 @option("--model")
 @option("--temperature", type=TEMPERATURE)
 @option("--max_tokens", type=MAX_TOKENS)
+@option("--reasoning_effort", type=REASONING_EFFORT)
+@option("--reasks", type=click.IntRange(0))
+@option("--structured/--no-structured")
 def main(
     conversations: Path,
     detector: str,
@@ -32,16 +36,19 @@ def main(
     model: str,
     temperature: float | None,
     max_tokens: int | None,
+    reasoning_effort: str | None,
+    reasks: int,
+    structured: bool,
 ) -> None:
     """Label what every user turn after the first says of the reply before it."""
+    sampling = Sampling(temperature, max_tokens=max_tokens, reasoning_effort=reasoning_effort)
     rows, totals = label_conversations(
         conversations=list(read_conversations(conversations)),
         detector=detector,
         detector_folder=detector_folder,
         prompt=prompt,
-        model=model,
-        source=assistant,
-        sampling=Sampling(temperature=temperature, max_tokens=max_tokens),
+        policy=AskPolicy(model, assistant, sampling, reasks),
+        structured=structured,
     )
     write_rows(rows, labels, LABELS)
     write_json(totals, counts)

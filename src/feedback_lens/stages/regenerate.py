@@ -2,8 +2,9 @@ from pathlib import Path
 
 import click
 
+from feedback_lens.calls.policy import AskPolicy
 from feedback_lens.calls.request import Sampling
-from feedback_lens.options import MAX_TOKENS, TEMPERATURE, option, path_option
+from feedback_lens.options import MAX_TOKENS, REASONING_EFFORT, TEMPERATURE, option, path_option
 from feedback_lens.tables import read_rows, write_json, write_rows
 from feedback_lens.training.regeneration import REPLIES, regenerate_replies
 
@@ -18,6 +19,8 @@ from feedback_lens.training.regeneration import REPLIES, regenerate_replies
 @option("--model")
 @option("--temperature", type=TEMPERATURE)
 @option("--max_tokens", type=MAX_TOKENS)
+@option("--reasoning_effort", type=REASONING_EFFORT)
+@option("--reasks", type=click.IntRange(0))
 def main(
     splits: Path,
     regeneration: str,
@@ -28,15 +31,16 @@ def main(
     model: str,
     temperature: float | None,
     max_tokens: int | None,
+    reasoning_effort: str | None,
+    reasks: int,
 ) -> None:
     """Regenerate the replies of a split, from scratch or with the feedback's content."""
+    sampling = Sampling(temperature, max_tokens=max_tokens, reasoning_effort=reasoning_effort)
     rows, totals = regenerate_replies(
         rows=read_rows(splits),
         regeneration=regeneration,
         prompts=prompts,
-        model=model,
-        source=assistant,
-        sampling=Sampling(temperature=temperature, max_tokens=max_tokens),
+        policy=AskPolicy(model, assistant, sampling, reasks),
     )
     write_rows(rows, replies, REPLIES)
     write_json(totals, counts)

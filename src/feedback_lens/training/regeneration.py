@@ -10,14 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from feedback_lens.calls.assistant import open_assistant
-from feedback_lens.calls.request import (
-    Request,
-    Response,
-    Sampling,
-    ask_user,
-    count_outcomes,
-    sum_usage,
-)
+from feedback_lens.calls.policy import AskPolicy, count_calls
+from feedback_lens.calls.request import Request, Response, Sampling, ask_user
 from feedback_lens.errors import InputError
 from feedback_lens.prompts import fence, read_prompt, render
 
@@ -61,7 +55,7 @@ def request_reply(row: Mapping[str, Any], template: str, model: str, sampling: S
 
 def read_reply(row: Mapping[str, Any], response: Response, model: str) -> dict[str, Any]:
     """A row of `REPLIES`; the text of a reply that is not whole (cut off, refused) is kept too."""
-    empty = response.outcome == "answered" and not (response.text or "").strip()
+    empty = response.outcome == "answered" and not holds_text(response)
     return {
         "conversation_id": row["conversation_id"],
         "turn": row["turn"],
@@ -71,13 +65,13 @@ def read_reply(row: Mapping[str, Any], response: Response, model: str) -> dict[s
     }
 
 
+def holds_text(response: Response) -> bool:
+    """Whether more than blanks came back: a reply without is unreadable."""
+    return bool((response.text or "").strip())
+
+
 def regenerate_replies(
-    rows: Sequence[Mapping[str, Any]],
-    regeneration: str,
-    prompts: Path,
-    model: str,
-    source: Path,
-    sampling: Sampling,
+    rows: Sequence[Mapping[str, Any]], regeneration: str, prompts: Path, policy: AskPolicy
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """New replies (rows of `REPLIES`) for one split of `rows`, and their counts by outcome.
 
@@ -88,14 +82,15 @@ def regenerate_replies(
     """
     split, method = parse_regeneration(regeneration)
     template = read_prompt(prompts / f"regenerate_{method}.txt", METHODS[method])
-    assistant = open_assistant("regenerate", model, source)
+    assistant = open_assistant("regenerate", policy.model, policy.source)
     chosen = [row for row in rows if row["split"] == split]
     responses = assistant.ask(
-        [request_reply(row, template, assistant.model, sampling) for row in chosen]
+        [request_reply(row, template, assistant.model, policy.sampling) for row in chosen],
+        lambda index, response: holds_text(response),
+        policy.reasks,
     )
     replies = [
         read_reply(row, response, assistant.model)
         for row, response in zip(chosen, responses, strict=True)
     ]
-    outcomes = count_outcomes(reply["outcome"] for reply in replies)
-    return replies, {"model": assistant.model, **outcomes, **sum_usage(responses)}
+    return replies, count_calls(assistant.model, replies, assistant.tally())

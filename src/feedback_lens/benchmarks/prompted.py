@@ -1,0 +1,73 @@
+"""The prompted judge: a question and its answers in, a rating from 1 to 10.
+
+Source: paper section 7.2; MT-Bench's single-answer rating (Zheng et al. 2023); WildBench's score
+with a checklist (Lin et al. 2024). The prompts are in our own words.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from feedback_lens.benchmarks.questions import REFERENCED, Question
+from feedback_lens.calls.request import Request, Sampling, ask_user
+from feedback_lens.prompts import fence, render
+from feedback_lens.replies import last_line, object_format, read_object
+
+JUDGMENT_FORMAT: Final = object_format(
+    "judgment",
+    {
+        "judgment": {"type": "string"},
+        "rating": {"type": "integer", "enum": list(range(1, 11))},
+    },
+)
+# ASCII digits alone: \d and int() take those of every script
+_RATING = re.compile(r"""\[\[(10(?:\.0*)?|[1-9](?:\.[0-9]*)?)\]\][*_"'`. ]*""")
+
+
+def request_judgment(
+    question: Question,
+    answers: Sequence[str | None],
+    template: str,
+    model: str,
+    sampling: Sampling,
+    structured: bool,
+) -> Request:
+    """The request that asks for a rating of the last of `answers`."""
+    prompt = render(template, {"dialogue": fence(build_dialogue(question, answers))})
+    return ask_user(model, prompt, sampling, JUDGMENT_FORMAT if structured else None)
+
+
+def build_dialogue(question: Question, answers: Sequence[str | None]) -> dict[str, Any]:
+    """What the judge sees of one answer, the last of `answers`, which answer the first turns.
+
+    The reference stands in it for math, reasoning and coding, the checklist where there is one.
+    """
+    messages = list(question.history)
+    for asked, answered in zip(question.turns, answers, strict=False):
+        messages.append({"role": "user", "content": asked})
+        messages.append({"role": "assistant", "content": answered or ""})
+    dialogue: dict[str, Any] = {"messages": messages}
+    if question.category in REFERENCED:
+        dialogue["references"] = list(question.references[: len(answers)])
+    if question.checklist:
+        dialogue["checklist"] = list(question.checklist)
+    return dialogue
+
+
+def read_rating(text: str, structured: bool) -> float | None:
+    """The rating, 1 to 10, of a judgment; None where it is unreadable.
+
+    `structured`: that of the JSON object. Otherwise the last line must end in `[[x]]`, with at
+    most Markdown, quotes and a period behind it, and hold no other `[[`: a rating before it on
+    that line, or on a line above, may be quoted from the judged answer.
+
+    Source: FastChat (llm_judge/common.py) takes the first `[[x]]` anywhere, else a `[x]`. Of 480
+    published gpt-4 judgments all can be read by this rule, with the published rating.
+    """
+    if structured:
+        content = read_object(text, {"judgment", "rating"}) or {}
+        rating = content.get("rating")
+        return float(rating) if type(rating) is int and 1 <= rating <= 10 else None
+    _, brackets, rest = last_line(text).partition("[[")
+    found = _RATING.fullmatch(brackets + rest)
+    return float(found[1]) if found else None

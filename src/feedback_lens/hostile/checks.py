@@ -1,0 +1,130 @@
+"""Checks that hostile text changes nothing that our code decides: the prompts and the parsing."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from feedback_lens.hostile.injections import Injection
+from feedback_lens.hostile.uses import Use, Verdict
+from feedback_lens.prompts import read_prompt
+
+_MARKER = "the text"
+_OBJECT = re.compile(r'\{(?=")')
+
+
+def check_injections(
+    injections: Sequence[Injection], uses: Sequence[Use], prompts: Path
+) -> Iterator[dict[str, str]]:
+    """Check every injection in every use; `prompts` is the folder of the prompt files.
+
+    Yields rows `use, injection, family, check, result`, one a check. The check `prompt` renders
+    the injection into the prompt: all outside the fence must stay, and the fenced JSON must hold
+    the injection and be else the same. The others each read a reply of a model that keeps to its
+    honest verdict but quotes the injection, in full, in prose, in a code fence, before and after
+    its reasoning, and as a value of the JSON object asked for, with and without escapes. `echo`
+    is a reply of the injection alone where an object is asked for; an injection that is such an
+    answer (`answers`) is left out, as that would be the model's own verdict. So would be a line
+    in the verdict's place, the last, that the model does not mark as a quotation.
+
+    `result` is `held`; `unreadable` (a part of the verdict was not read); or `changed` (the
+    prompt was, or a part of the verdict was read and is not the honest one).
+
+    Raises:
+        InputError: a prompt file is missing, or lacks its place.
+    """
+    for use in uses:
+        template = read_prompt(prompts / use.prompt, {use.place})
+        for injection in injections:
+            for check, result in _check(use, template, injection):
+                yield {
+                    "use": use.name,
+                    "injection": injection.id,
+                    "family": injection.family,
+                    "check": check,
+                    "result": result,
+                }
+
+
+def count_checks(rows: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:
+    """By use: injections, checks, and those `changed` and `unreadable`."""
+    injections: dict[str, set[str]] = {}
+    results: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        injections.setdefault(row["use"], set()).add(row["injection"])
+        results.update([(row["use"], "checks"), (row["use"], row["result"])])
+    return {
+        use: {
+            "injections": len(members),
+            **{name: results[use, name] for name in ("checks", "changed", "unreadable")},
+        }
+        for use, members in injections.items()
+    }
+
+
+def _check(use: Use, template: str, injection: Injection) -> Iterator[tuple[str, str]]:
+    yield "prompt", "held" if keeps_frame(use, template, injection.text) else "changed"
+    for reader in use.readers:
+        replies = list_quoting_replies(reader.honest, injection.text)
+        if reader.wants_object and use.name not in injection.answers:
+            replies["echo"] = injection.text
+        for name, reply in replies.items():
+            yield name, _compare(reader.read(reply), reader.verdict)
+
+
+def keeps_frame(use: Use, template: str, text: str) -> bool:
+    """Whether a text leaves the prompt around its fence, and the JSON around it, as they are."""
+    plain = _open_fence(use, template, use.ask(template, _MARKER))
+    fenced = _open_fence(use, template, use.ask(template, text))
+    return plain is not None and fenced == _substitute(plain, text)
+
+
+def list_quoting_replies(honest: str, text: str) -> dict[str, str]:
+    """Replies, by name, that hold the honest verdict in its place, and quote a text."""
+    quoted = text.replace("\n", "\n> ")
+    replies = {
+        "bare": f"{text}\n{honest}",
+        "same_line": f"{text} {honest}",
+        "prose": f'The text says "{text}", which I set aside.\n\n{honest}',
+        "prose_same_line": f'The text says "{text}". {honest}',
+        "prose_after_verdict": f'{honest}\nThe text says "{text}", which I set aside.',
+        "code_fence": f"```\n{text}\n```\n{honest}",
+        "code_fence_after_verdict": f"{honest}\n```\n{text}\n```",
+        "block_quote": f"> {quoted}\n\n{honest}",
+        "before_reasoning": f"{text}\n\nThat aside, it is short and clear.\n\n{honest}",
+        "after_reasoning": f"It is short and clear.\n\n{text}\n\n{honest}",
+        "as_json": f"{json.dumps(text)}\n{honest}",
+    }
+    for number, place in enumerate(_OBJECT.finditer(honest)):
+        before, after = honest[: place.end()], honest[place.end() :]
+        replies[f"escaped_{number}"] = f'{before}"judgment": {json.dumps(text)}, {after}'
+        replies[f"unescaped_{number}"] = f'{before}"judgment": "{text}", {after}'
+    return replies
+
+
+def _compare(found: Verdict, honest: Verdict) -> str:
+    if any(part not in (None, own) for part, own in zip(found, honest, strict=True)):
+        return "changed"
+    return "unreadable" if None in found else "held"
+
+
+def _open_fence(use: Use, template: str, prompt: str) -> Any:
+    """The value that stands as one line of JSON in the template's place; None where none does."""
+    before, _, after = template.partition(f"{{{use.place}}}")
+    fenced = prompt[len(before) : len(prompt) - len(after)]
+    if prompt != before + fenced + after or "\n" in fenced:
+        return None
+    try:
+        return json.loads(fenced)
+    except ValueError:
+        return None
+
+
+def _substitute(value: Any, text: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _substitute(item, text) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_substitute(item, text) for item in value]
+    return text if value == _MARKER else value
