@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 export TQDM_MININTERVAL ?= 1
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: setup repro results test test-fast check format record clean
+.PHONY: setup repro results test test-fast check benchmarks format record clean
 
 repro: setup
 	dvc repro
@@ -31,6 +31,12 @@ check: setup
 	ruff check .
 	mypy
 
+# Measures speed, memory and kills (about 8 minutes); writes benchmarks/results
+benchmarks: setup
+	python benchmarks/throughput.py
+	python benchmarks/memory.py
+	python benchmarks/kills.py
+
 format: setup
 	ruff format .
 	ruff check --fix .
@@ -43,7 +49,7 @@ record: setup
 	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro --force label
 	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro split
 	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro --force --single-item regenerate rate_prompts rate_benchmarks
-	FEEDBACK_LENS_STORE=$(RECORDING) feedback-lens store pack data/recorded
+	FEEDBACK_LENS_STORE=$(RECORDING) feedback-lens store pack data/recorded --replace
 	rm -f $(RECORDING) $(RECORDING)-wal $(RECORDING)-shm
 	dvc repro
 
