@@ -2,7 +2,7 @@
 
 from itertools import cycle
 
-from feedback_lens.calls.store import write_snapshot
+from feedback_lens.calls.snapshot import write_snapshot
 from feedback_lens.logs.conversation import Conversation, Message
 
 
@@ -30,5 +30,5 @@ def record(folder, replies):
         for request, text, *outcome in replies
     ]
     folder.mkdir(exist_ok=True)
-    write_snapshot(rows, folder)
+    write_snapshot(sorted(rows, key=lambda row: row["key"]), folder)
     return folder

@@ -4,12 +4,37 @@ import pytest
 
 from feedback_lens.benchmarks.answering import ANSWERS, answer_questions
 from feedback_lens.benchmarks.questions import Question
-from feedback_lens.calls.assistant import Assistant
-from feedback_lens.calls.request import Response
+from feedback_lens.calls.asking import Assistant
+from feedback_lens.calls.request import Delivery, Response
 from feedback_lens.tables import read_rows, write_rows
 
 WRITING = Question("w", "writing", ("u1", "u2"), (), (), (), 0.7)
 MATH = Question("m", "math", ("v1",), (), (), (), 0.0)
+
+
+class Player:
+    """A sender that answers by a function of the messages, the last request first."""
+
+    def __init__(self, reply, sent):
+        self.reply, self.sent, self.waiting = reply, sent, []
+
+    def has_room(self):
+        return True
+
+    def start(self, request):
+        self.sent.append(request)
+        self.waiting.append(request)
+
+    def collect(self):
+        # answers may arrive in any order
+        waiting, self.waiting = self.waiting[::-1], []
+        return [Delivery(request, self.reply(request.messages), "local") for request in waiting]
+
+    def finish(self):
+        pass
+
+    def close(self):
+        return []
 
 
 @pytest.fixture
@@ -17,12 +42,10 @@ def ask(tmp_path):
     """Answers questions with a model that a function of the messages plays; `ask.sent` is seen."""
 
     def run(questions, reply, max_tokens=32, seed=1):
-        def send(requests):
-            run.sent += requests
-            # the last first: answers may arrive in any order
-            return [(request, reply(request.messages)) for request in reversed(requests)]
+        def open_sender(request):
+            return Player(reply, run.sent)
 
-        assistant = Assistant("tiny", "answer", tmp_path, send, tmp_path / "store.sqlite")
+        assistant = Assistant("tiny", "answer", tmp_path, tmp_path / "store.sqlite", open_sender)
         return answer_questions(questions, assistant, max_tokens, seed)
 
     run.sent = []

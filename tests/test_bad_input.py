@@ -45,6 +45,7 @@ def label(folder: Path, *, model: str = "gpt-x", **environment: str) -> tuple[in
         *("--prompt", str(PROJECT / "prompts/label.txt"), "--assistant", "recorded"),
         *("--labels", "l.parquet", "--counts", "l.json"),
         *("--model", model, "--temperature", "0", "--max_tokens", "100"),
+        *("--reasoning_effort", "None", "--reasks", "0", "--no-structured"),
         folder=folder,
         **environment,
     )

@@ -1,26 +1,20 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dialogues import record
-from feedback_lens.benchmarks.judging import (
-    JUDGMENTS,
-    build_dialogue,
-    judge_answers,
-    judge_by_reference,
-    read_rating,
-)
+from feedback_lens.benchmarks.judging import JUDGMENTS, judge_answers, judge_by_reference
+from feedback_lens.benchmarks.prompted import request_judgment
 from feedback_lens.benchmarks.questions import Question
-from feedback_lens.calls.request import Sampling, ask_user
+from feedback_lens.calls.policy import AskPolicy
+from feedback_lens.calls.request import Sampling
 from feedback_lens.errors import InputError
-from feedback_lens.prompts import fence, read_prompt, render
+from feedback_lens.prompts import read_prompt
 from feedback_lens.tables import read_rows, write_rows
 
 PROMPT = Path(__file__).parents[1] / "prompts" / "judge_mt_bench.txt"
-REAL = Path(__file__).parents[2] / "shared" / "real" / "mt_bench" / "judgments_gpt-4_single.jsonl"
 SAMPLING = Sampling(temperature=0.0, max_tokens=1024)
 MATH = Question("m", "math", ("u1", "u2"), (), ("one two", "three"), (), 0.0)
 TASK = Question(
@@ -43,43 +37,6 @@ def answer(question_id, turn, text, recipe="kto"):
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("FEEDBACK_LENS_STORE", str(tmp_path / "store.sqlite"))
     monkeypatch.setenv("FEEDBACK_LENS_OFFLINE", "1")
-
-
-@pytest.mark.parametrize(
-    ("text", "rating"),
-    [
-        ("Rating: [[7]]", 7),
-        ("Rating: [[7.5]]", 7.5),
-        ("Rating: [[7.]]", 7),
-        ("It plants [[10]] in its answer. Rating: [[2]]", 2),
-        ("As [1] says, it is good. [[8]]", 8),
-        ("It uses my_list[1], fine.", None),
-        ("Rating: [[10]]", 10),
-        ("Rating: [[11]]", None),
-        ("Rating: [[0]]", None),
-        ("Rating: [[-5]]", None),
-        ("Rating: [[ 5 ]]", None),
-        ("Rating: [[rating]]", None),
-        ("Rating: 7/10", None),
-        ("", None),
-    ],
-)
-def test_the_last_rating_of_a_judgment_is_its_verdict(text, rating):
-    assert read_rating(text) == rating
-
-
-@given(st.text("[]0123456789. x\n") | st.text())
-def test_any_text_has_a_rating_from_1_to_10_or_none(text):
-    rating = read_rating(text)
-    assert rating is None or 1 <= rating <= 10
-
-
-@pytest.mark.skipif(not REAL.is_file(), reason="real judgments, not in Git: ../shared")
-def test_all_real_ratings_are_read_again():
-    rows = [json.loads(line) for line in REAL.open("rb")]
-    assert len(rows) == 480
-    differing = [row for row in rows if read_rating(row["judgment"]) != row["score"]]
-    assert differing == []
 
 
 @pytest.mark.parametrize(
@@ -108,24 +65,17 @@ def test_without_reference_or_answer_there_is_no_score():
         assert judge_by_reference(given_answer, MATH)[:2] == (None, "unreadable")
 
 
-def test_the_judge_sees_reference_or_checklist_where_they_belong():
-    math = build_dialogue(MATH, ["a1", "a2"])
-    assert [m["content"] for m in math["messages"]] == ["u1", "a1", "u2", "a2"]
-    assert math["references"] == ["one two", "three"]
-    assert build_dialogue(MATH, ["a1"])["references"] == ["one two"]
-    assert "checklist" not in math
-    # no reference for a category that FastChat judges without
-    task = build_dialogue(TASK, [None])
-    assert [m["content"] for m in task["messages"]] == ["u0", "u3", ""]
-    assert (task["checklist"], "references" in task) == (["Is it short?"], False)
+def judge(answers, name, source, reasks=0, structured=False):
+    policy = AskPolicy("gpt-5.4", source, SAMPLING, reasks)
+    return judge_answers(answers, [MATH, TASK], name, PROMPT, policy, structured)
 
 
-def judge(answers, name, source):
-    return judge_answers(answers, [MATH, TASK], name, PROMPT, "gpt-5.4", source, SAMPLING)
+def request(*answers, structured=False):
+    template = read_prompt(PROMPT, {"dialogue"})
+    return request_judgment(MATH, answers, template, "gpt-5.4", SAMPLING, structured)
 
 
 def test_a_model_judges_each_answer_after_the_same_model_s_earlier_ones(tmp_path):
-    template = read_prompt(PROMPT, {"dialogue"})
     answers = [
         answer("m", 1, "a1 [[10]]"),
         answer("m", 2, "a2"),
@@ -134,35 +84,62 @@ def test_a_model_judges_each_answer_after_the_same_model_s_earlier_ones(tmp_path
     ]
     expected = (["a1 [[10]]"], ["a1 [[10]]", "a2"], ["b1"], ["b1", "b2"])
     verdicts = [("Rating: [[6]]",), ("no rating",), ("[[9]]", "cut_off"), (None, "refused")]
-    record(
-        tmp_path,
-        [
-            (
-                ask_user(
-                    "gpt-5.4",
-                    render(template, {"dialogue": fence(build_dialogue(MATH, seen))}),
-                    SAMPLING,
-                ),
-                *verdict,
-            )
-            for seen, verdict in zip(expected, verdicts, strict=True)
-        ],
-    )
-    rows = judge(answers, "llm", tmp_path)
+    replies = [(request(*seen), *v) for seen, v in zip(expected, verdicts, strict=True)]
+    record(tmp_path, replies)
+    rows, counts = judge(answers, "llm", tmp_path)
     assert [(r["recipe"], r["turn"], r["score"], r["outcome"], r["judgment"]) for r in rows] == [
         ("kto", 1, 6, "answered", "Rating: [[6]]"),
         ("kto", 2, None, "unreadable", "no rating"),
         ("base", 1, None, "cut_off", "[[9]]"),
         ("base", 2, None, "refused", None),
     ]
+    assert counts == {
+        "model": "gpt-5.4",
+        **{"answered": 1, "refused": 1, "cut_off": 1, "filtered": 0, "unreadable": 1, "failed": 0},
+        # four calls of 10 + 2 tokens
+        **{"calls": 4, "reasked": 0, "uncounted": 0, "prompt_tokens": 40, "completion_tokens": 8},
+    }
+
+
+def test_an_unreadable_judgment_is_asked_for_again_until_one_is_readable(tmp_path):
+    asked = request("a1")
+    texts = ("It is fine.", "It is [[5]], or [[6]]", "Rating: [[5]]", "Rating: [[6]]")
+    draws = [replace(asked, sample=sample) for sample in range(4)]
+    record(tmp_path, zip(draws, texts, strict=True))
+    rows, counts = judge([answer("m", 1, "a1")], "llm", tmp_path, reasks=3)
+    assert (rows[0]["score"], rows[0]["judgment"]) == (5, "Rating: [[5]]")
+    assert (counts["calls"], counts["reasked"], counts["answered"]) == (3, 2, 1)
+
+
+def test_the_first_draw_counts_where_none_is_readable(tmp_path):
+    asked = request("a1")
+    record(tmp_path, [(asked, "It is fine."), (replace(asked, sample=1), "It is good.")])
+    rows, counts = judge([answer("m", 1, "a1")], "llm", tmp_path, reasks=1)
+    assert (rows[0]["outcome"], rows[0]["judgment"]) == ("unreadable", "It is fine.")
+    assert (counts["reasked"], counts["unreadable"]) == (1, 1)
+
+
+def test_a_structured_judgment_is_read_from_its_object_alone(tmp_path):
+    verdicts = (json.dumps({"judgment": "Fine. [[10]]", "rating": 6}), "Rating: [[6]]")
+    asked = [request(text, structured=True) for text in ("a1", "b1")]
+    record(tmp_path, zip(asked, verdicts, strict=True))
+    answers = [answer("m", 1, "a1"), answer("m", 1, "b1", "base")]
+    rows, _ = judge(answers, "llm", tmp_path, structured=True)
+    assert [(row["score"], row["outcome"]) for row in rows] == [
+        (6, "answered"),
+        (None, "unreadable"),
+    ]
 
 
 def test_the_reference_judge_needs_no_model(tmp_path):
-    rows = judge([answer("m", 1, "one two"), answer("t", 1, None)], "reference", tmp_path)
+    answers = [answer("m", 1, "one two"), answer("t", 1, None)]
+    rows, counts = judge(answers, "reference", tmp_path)
     assert [(r["question_id"], r["category"], r["score"], r["outcome"]) for r in rows] == [
         ("m", "math", 10, "answered"),
         ("t", "Creative", None, "unreadable"),
     ]
+    assert (counts["model"], counts["answered"], counts["unreadable"]) == (None, 1, 1)
+    assert "calls" not in counts
     write_rows(rows, tmp_path / "j.parquet", JUDGMENTS)
     assert read_rows(tmp_path / "j.parquet") == rows
 

@@ -1,15 +1,17 @@
 import json
 import shutil
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 
+from feedback_lens.calls import local
 from feedback_lens.calls.decoding import GumbelSampler
-from feedback_lens.calls.local import ask_local_model
+from feedback_lens.calls.local import LocalSender
 from feedback_lens.calls.models import batch_by_length, name_local_model
-from feedback_lens.calls.request import Request, Response, Sampling, ask_user
+from feedback_lens.calls.request import Delivery, Request, Response, Sampling, ask_user
 from feedback_lens.errors import InputError
 from tiny_model import SETTINGS, build_tiny_model
 
@@ -23,9 +25,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ask(folder: Path, sampling: Sampling, prompts: list[str] = PROMPTS) -> dict[str, Response]:
     requests = [ask_user("m", prompt, sampling) for prompt in prompts]
-    answers = list(ask_local_model(requests, folder, "test"))
-    assert {request.key for request, _ in answers} == {request.key for request in requests}
-    return {request.messages[0]["content"]: response for request, response in answers}
+    found = [delivery for batch in answer_in_batches(folder, requests) for delivery in batch]
+    assert sorted(d.request.key for d in found) == sorted(request.key for request in requests)
+    return {d.request.messages[0]["content"]: d.response for d in found}
+
+
+def answer_in_batches(folder: Path, requests: list[Request]) -> list[list[Delivery]]:
+    """What the sender delivers, driven as the assistant drives it."""
+    sender, batches = LocalSender(folder, "test"), []
+    for request in requests:
+        while not sender.has_room():
+            batches.append(sender.collect())
+        sender.start(request)
+    while found := sender.collect():
+        batches.append(found)
+    sender.finish()
+    assert sender.close() == []
+    return [batch for batch in batches if batch]
 
 
 def texts(answers: dict[str, Response]) -> dict[str, str | None]:
@@ -40,6 +56,43 @@ def test_a_reply_is_the_same_at_any_batch_size(folder, monkeypatch, temperature)
     monkeypatch.setenv("FEEDBACK_LENS_BATCH", "1")
     assert texts(ask(folder, sampling)) == together
     assert texts(ask(folder, sampling, PROMPTS[2:3])) == {PROMPTS[2]: together[PROMPTS[2]]}
+
+
+def test_a_reply_costs_nothing_and_took_its_share_of_the_batch(folder, monkeypatch):
+    monkeypatch.setenv("FEEDBACK_LENS_BATCH", "5")
+    requests = [ask_user("m", prompt, Sampling(max_tokens=8)) for prompt in PROMPTS]
+    began = time.monotonic()
+    [batch] = answer_in_batches(folder, requests)
+    took = time.monotonic() - began
+    assert {(delivery.provider, delivery.usd) for delivery in batch} == {("local", 0.0)}
+    [seconds] = {delivery.seconds for delivery in batch}
+    assert 0 < seconds <= took / len(PROMPTS)
+
+
+def test_requests_are_sorted_by_length_in_windows_and_answered_batch_by_batch(folder, monkeypatch):
+    sampling = Sampling(temperature=0.9, max_tokens=8, seed=5)
+    whole = ask(folder, sampling, [*PROMPTS, "one more?"])
+    monkeypatch.setenv("FEEDBACK_LENS_BATCH", "2")
+    monkeypatch.setattr(local, "WINDOW", 3)
+    requests = [ask_user("m", prompt, sampling) for prompt in [*PROMPTS, "one more?"]]
+    batches = [
+        [delivery.request.messages[0]["content"] for delivery in batch]
+        for batch in answer_in_batches(folder, requests)
+    ]
+    # two windows of three prompts, each in batches of two
+    assert [len(batch) for batch in batches] == [2, 1, 2, 1]
+    assert batches[0][0] == PROMPTS[2]
+    assert set(batches[0] + batches[1]) == set(PROMPTS[:3])
+    monkeypatch.setenv("FEEDBACK_LENS_BATCH", "16")
+    assert texts(ask(folder, sampling, [*PROMPTS, "one more?"])) == texts(whole)
+
+
+def test_prompts_that_fill_the_context_are_counted_on_stderr(folder, capsys):
+    ask(folder, Sampling(max_tokens=10), ["beginning " * 60, "short"])
+    assert capsys.readouterr().err == (
+        f"test: 1 of 2 prompts fill the model's context of {SETTINGS.context} tokens and may "
+        "have lost their beginning\n"
+    )
 
 
 def test_another_seed_gives_another_draw_and_temperature_zero_is_greedy(folder):

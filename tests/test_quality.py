@@ -1,21 +1,20 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dialogues import record
+from feedback_lens.analysis.prompted import COMPLEXITY_FORMAT, QUALITY_FORMAT, request_rating
 from feedback_lens.analysis.quality import (
     CRITERIA,
     RATINGS,
     rate_prompts,
-    read_criteria,
-    read_difficulty,
     summarize_quality,
 )
-from feedback_lens.calls.request import Sampling, ask_user
+from feedback_lens.calls.policy import AskPolicy
+from feedback_lens.calls.request import Sampling
 from feedback_lens.errors import InputError
-from feedback_lens.prompts import fence, read_prompt, render
+from feedback_lens.prompts import read_prompt
 from feedback_lens.tables import read_rows, write_rows
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
@@ -28,69 +27,6 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("FEEDBACK_LENS_OFFLINE", "1")
 
 
-@pytest.mark.parametrize(
-    ("text", "met"),
-    [
-        ("[1, 3, 7]", {1, 3, 7}),
-        ("It asks for [2] things.\n\n[7,1]\n", {1, 7}),
-        ("None is met.\n[]", set()),
-        ("[ ]", set()),
-        ("[\t]", set()),
-        ("[1, 1]", {1}),
-    ],
-)
-def test_criteria_are_read_from_the_last_line(text, met):
-    assert read_criteria(text) == met
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "\n",
-        "[1, 3]\nThese are met.",
-        "Criteria: [1, 3]",
-        "[1, 8]",
-        "[0]",
-        "[1,, 3]",
-        "[,]",
-        "[1 3]",
-        "[01]",
-        "[\u0661]",
-        "[1, 3",
-        "[-1]",
-        "[true]",
-        "1, 3",
-        "[" + "9" * 5000 + "]",
-    ],
-)
-def test_what_is_no_list_of_criteria_is_unreadable(text):
-    assert read_criteria(text) is None
-
-
-@given(st.text("[]0123456789, \n\t\u0663\u2028") | st.text())
-def test_any_text_is_read_or_unreadable(text):
-    met = read_criteria(text)
-    assert met is None or met <= set(range(1, 8))
-    assert read_difficulty(text) in (None, 1, 2, 3, 4, 5)
-
-
-@pytest.mark.parametrize(
-    ("text", "difficulty"),
-    [
-        ("[[3]]", 3),
-        ("Some [[1]] first.\n [[5]] \n", 5),
-        ("[[6]]", None),
-        ("[3]", None),
-        ("[[3]].", None),
-        ("[[3]]\nSo it is.", None),
-        ("", None),
-    ],
-)
-def test_the_difficulty_is_the_number_alone_on_the_last_line(text, difficulty):
-    assert read_difficulty(text) == difficulty
-
-
 def prompts_of(*texts, name="neg"):
     return [
         {"prompt_set": name, "prompt_id": str(number), "text": text}
@@ -98,46 +34,73 @@ def prompts_of(*texts, name="neg"):
     ]
 
 
-def rate(prompts, rater, source):
-    return rate_prompts(prompts, rater, PROMPTS, "claude", source, SAMPLING)
+def rate(prompts, rater, source, reasks=0, structured=False):
+    policy = AskPolicy("claude", source, SAMPLING, reasks)
+    return rate_prompts(prompts, rater, PROMPTS, policy, structured)
+
+
+def request(scale, text, response_format=None):
+    template = read_prompt(PROMPTS / f"rate_{scale}.txt", {"prompt"})
+    return request_rating(text, template, "claude", SAMPLING, response_format)
 
 
 def test_the_rules_rate_without_a_model(tmp_path):
-    rows = rate(prompts_of("hi there", "Write a Python function, now!"), "rules", tmp_path)
+    prompts = prompts_of("hi there", "Write a Python function, now!")
+    rows, counts = rate(prompts, "rules", tmp_path)
     assert [row["outcome"] for row in rows] == ["answered", "answered"]
     assert not any(rows[0][name] for name in CRITERIA)
     assert rows[1]["technical_accuracy"]
     # 5 words, a comma and an exclamation mark
     assert [row["tokens"] for row in rows] == [2, 7]
+    assert (counts["model"], counts["answered"], "calls" in counts) == (None, 2, False)
     write_rows(rows, tmp_path / "r.parquet", RATINGS)
     assert read_rows(tmp_path / "r.parquet") == rows
 
 
 def test_a_model_rates_quality_and_complexity_of_each_prompt(tmp_path):
     prompts = prompts_of("one", "two {prompt}", "three", "four")
-    templates = {
-        name: read_prompt(PROMPTS / f"rate_{name}.txt", {"prompt"})
-        for name in ("quality", "complexity")
-    }
     quality = [("[1, 7]",), ("[]",), ("neither",), ("[2]", "refused")]
     complexity = [("[[2]]",), ("[[1]]", "cut_off"), ("[[3]]",), ("[[4]]",)]
     record(
         tmp_path,
         [
-            (
-                ask_user("claude", render(templates[name], {"prompt": fence(p["text"])}), SAMPLING),
-                *r,
-            )
+            (request(name, p["text"]), *r)
             for name, replies in (("quality", quality), ("complexity", complexity))
             for p, r in zip(prompts, replies, strict=True)
         ],
     )
-    rows = rate(prompts, "llm", tmp_path)
+    rows, counts = rate(prompts, "llm", tmp_path)
     assert [row["specificity"] for row in rows] == [True, False, None, None]
     assert [row["real_world"] for row in rows] == [True, False, None, None]
     # a verdict that was cut off or refused is none, whatever its text looks like
     assert [row["difficulty"] for row in rows] == [2, None, 3, 4]
     assert [r["outcome"] for r in rows] == ["answered", "cut_off", "unreadable", "refused"]
+    # outcomes count prompts, each of two calls
+    assert (counts["model"], counts["answered"], counts["cut_off"]) == ("claude", 1, 1)
+    assert (counts["calls"], counts["reasked"], counts["prompt_tokens"]) == (8, 0, 80)
+
+
+def test_of_the_two_replies_on_a_prompt_the_unreadable_one_is_asked_for_again(tmp_path):
+    quality, complexity = request("quality", "one"), request("complexity", "one")
+    replies = [(quality, "[1]"), (complexity, "three"), (replace(complexity, sample=1), "[[3]]")]
+    record(tmp_path, replies)
+    rows, counts = rate(prompts_of("one"), "llm", tmp_path, reasks=1)
+    assert (rows[0]["specificity"], rows[0]["difficulty"], rows[0]["outcome"]) == (
+        True,
+        3,
+        "answered",
+    )
+    assert (counts["calls"], counts["reasked"]) == (3, 1)
+
+
+def test_structured_ratings_are_read_from_their_objects(tmp_path):
+    replies = [
+        (request("quality", "one", QUALITY_FORMAT), '{"criteria": [2]}'),
+        (request("complexity", "one", COMPLEXITY_FORMAT), '{"difficulty": 5}'),
+    ]
+    record(tmp_path, replies)
+    rows, _ = rate(prompts_of("one"), "llm", tmp_path, structured=True)
+    assert (rows[0]["domain_knowledge"], rows[0]["difficulty"]) == (True, 5)
 
 
 def test_an_unknown_rater_is_an_error(tmp_path):

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dialogues import record
+from feedback_lens.calls.policy import AskPolicy
 from feedback_lens.calls.request import Response, Sampling
 from feedback_lens.errors import InputError
 from feedback_lens.prompts import read_prompt
@@ -85,12 +87,28 @@ def test_a_reply_keeps_its_text_and_its_outcome(response, reply, outcome):
     }
 
 
+def regenerate(rows, name, source, reasks=0, prompts=PROMPTS):
+    policy = AskPolicy("claude", source, SAMPLING, reasks)
+    return regenerate_replies(rows, name, prompts, policy)
+
+
+def test_a_blank_reply_is_asked_for_again(tmp_path):
+    template = read_prompt(PROMPTS / "regenerate_scratch.txt", METHODS["scratch"])
+    request = request_reply(row("neg", "a"), template, "claude", SAMPLING)
+    record(tmp_path, [(request, " \n"), (replace(request, sample=1), "Apple.")])
+    [reply], counts = regenerate([row("neg", "a")], "neg_scratch", tmp_path, reasks=1)
+    assert (reply["reply"], reply["outcome"]) == ("Apple.", "answered")
+    assert (counts["answered"], counts["unreadable"], counts["reasked"]) == (1, 0, 1)
+    [reply], counts = regenerate([row("neg", "a")], "neg_scratch", tmp_path, reasks=0)
+    assert (reply["reply"], reply["outcome"], counts["reasked"]) == (" \n", "unreadable", 0)
+
+
 def test_the_rows_of_one_split_are_regenerated_in_their_order(tmp_path):
     rows = [row("neg", "a"), row("rand", "b"), row("neg", "c", prompt="name a nut")]
     template = read_prompt(PROMPTS / "regenerate_scratch.txt", METHODS["scratch"])
     requests = [request_reply(rows[i], template, "claude", SAMPLING) for i in (0, 2)]
     record(tmp_path, [(requests[0], "Apple."), (requests[1], "Wal", "cut_off")])
-    replies, counts = regenerate_replies(rows, "neg_scratch", PROMPTS, "claude", tmp_path, SAMPLING)
+    replies, counts = regenerate(rows, "neg_scratch", tmp_path)
     assert [(r["conversation_id"], r["reply"], r["outcome"]) for r in replies] == [
         ("a", "Apple.", "answered"),
         ("c", "Wal", "cut_off"),
@@ -98,6 +116,7 @@ def test_the_rows_of_one_split_are_regenerated_in_their_order(tmp_path):
     assert counts["model"] == "claude"
     assert (counts["answered"], counts["cut_off"], counts["failed"]) == (1, 1, 0)
     assert (counts["prompt_tokens"], counts["completion_tokens"]) == (20, 4)
+    assert (counts["calls"], counts["reasked"]) == (2, 0)
     write_rows(replies, tmp_path / "r.parquet", REPLIES)
     assert read_rows(tmp_path / "r.parquet") == replies
 
@@ -105,4 +124,4 @@ def test_the_rows_of_one_split_are_regenerated_in_their_order(tmp_path):
 def test_a_template_without_its_place_is_an_error(tmp_path):
     (tmp_path / "regenerate_semantic.txt").write_text("Revise {prompt}")
     with pytest.raises(InputError, match=r"regenerate_semantic\.txt: the place \{exchange\}"):
-        regenerate_replies([], "neg_semantic", tmp_path, "claude", tmp_path, SAMPLING)
+        regenerate([], "neg_semantic", tmp_path, prompts=tmp_path)

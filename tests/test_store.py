@@ -1,4 +1,3 @@
-import hashlib
 import os
 import signal
 import sqlite3
@@ -8,31 +7,28 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-from feedback_lens.calls.request import Request, Response, Sampling, ask_user
-from feedback_lens.calls.store import (
-    SNAPSHOT,
-    ResponseStore,
-    default_store_path,
-    read_snapshot,
-    write_snapshot,
-)
+from dialogues import record
+from feedback_lens.calls.request import Delivery, Provider, Request, Response, Sampling, ask_user
+from feedback_lens.calls.snapshot import Damage, write_snapshot
+from feedback_lens.calls.store import ResponseStore, default_store_path
 from feedback_lens.errors import InputError
 
-# puts replies "<writer> 0", "<writer> 1", ... and says so after each
+# keeps replies "<writer> 0", "<writer> 1", ... and says so after each
 WRITER = """
 import sys
 from pathlib import Path
-from feedback_lens.calls.request import Response, Sampling, ask_user
+from feedback_lens.calls.request import Delivery, Response, Sampling, ask_user
 from feedback_lens.calls.store import ResponseStore
 path, writer, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 sys.stdin.readline()
 store = ResponseStore(path)
 for number in range(count):
-    store.put(ask_user("m", str(number), Sampling()), Response("answered", f"{writer} {number}"))
+    request, response = ask_user("m", str(number), Sampling()), Response("answered", f"{writer} {number}")
+    kept = store.keep([Delivery(request, response, "endpoint", 0.5)], writer)
+    assert kept[request.key].text.endswith(f" {number}")
     print(number, flush=True)
 """
 
@@ -50,6 +46,21 @@ def ask(text: str, model: str = "m") -> Request:
 
 def answer(text: str) -> Response:
     return Response("answered", text, "m-1", 2, 3, "2026-11-23T00:00:00+00:00")
+
+
+def delivery(
+    text: str,
+    response: Response,
+    model: str = "m",
+    provider: Provider = "endpoint",
+    usd: float | None = None,
+    seconds: float | None = None,
+) -> Delivery:
+    return Delivery(ask(text, model), response, provider, usd, seconds)
+
+
+def keep(store: ResponseStore, text: str, response: Response, model: str = "m") -> None:
+    store.keep([delivery(text, response, model)], "label")
 
 
 def start_writer(path: Path, name: str, count: int) -> subprocess.Popen[str]:
@@ -73,7 +84,7 @@ def release(*writers: subprocess.Popen[str]) -> None:
         writer.stdin.flush()
 
 
-def test_a_response_comes_back_as_it_was_put(store: ResponseStore) -> None:
+def test_a_response_comes_back_as_it_was_kept(store: ResponseStore) -> None:
     responses = {
         ask("plain").key: answer("An answer."),
         ask("hostile").key: answer(
@@ -81,25 +92,65 @@ def test_a_response_comes_back_as_it_was_put(store: ResponseStore) -> None:
         ),
         ask("none").key: Response("failed", None),
     }
-    for name in ("plain", "hostile", "none"):
-        store.put(ask(name), responses[ask(name).key])
+    deliveries = [delivery(name, responses[ask(name).key]) for name in ("plain", "hostile", "none")]
+    assert store.keep(deliveries, "label") == responses
     assert store.get([*responses, ask("never asked").key]) == responses
 
 
 def test_more_keys_than_a_query_takes_are_found(store: ResponseStore) -> None:
-    requests = [ask(str(number)) for number in range(1201)]
-    write_snapshot([_row(request, "yes") for request in requests], store.path.parent / "recorded")
-    assert store.unpack(store.path.parent / "recorded") == 1201
-    assert len(store.get([request.key for request in requests])) == 1201
+    requests = [ask(str(number)) for number in range(1901)]
+    folder = record(store.path.parent / "recorded", [(request, "yes") for request in requests])
+    assert store.unpack(folder) == 1901
+    assert len(store.get([request.key for request in requests])) == 1901
 
 
-def test_the_first_answer_to_a_request_stays(store: ResponseStore) -> None:
-    store.put(ask("hi"), answer("first"))
-    store.put(ask("hi"), answer("second"))
+def test_the_first_answer_to_a_request_stays_and_is_the_one_returned(store: ResponseStore) -> None:
+    keep(store, "hi", answer("first"))
+    kept = store.keep([delivery("hi", answer("second")), delivery("ho", answer("new"))], "label")
+    assert kept == {ask("hi").key: answer("first"), ask("ho").key: answer("new")}
     assert store.get([ask("hi").key]) == {ask("hi").key: answer("first")}
 
 
-def test_what_was_put_outlives_a_kill_at_any_time(tmp_path: Path) -> None:
+def test_what_was_kept_can_be_seen_by_others_when_it_is_returned(store: ResponseStore) -> None:
+    keep(store, "hi", answer("yes"))
+    other = ResponseStore(store.path)
+    assert other.get([ask("hi").key]) == {ask("hi").key: answer("yes")}
+    other.close()
+
+
+def test_the_ledger_holds_what_every_answer_took(store: ResponseStore) -> None:
+    deliveries = [
+        delivery("a", answer("1"), usd=0.25, seconds=1.0),
+        delivery("b", answer("2"), usd=0.5, seconds=2.0),
+        delivery("c", answer("3"), provider="batch", usd=0.125),
+        delivery("d", answer("4"), model="unpriced", seconds=0.5),
+    ]
+    store.keep(deliveries, "label")
+    store.keep([delivery("e", answer("5"), usd=1.0, seconds=4.0)], "judge")
+    # 0.25 + 0.5 dollars; (1 + 2) / 2 seconds
+    assert store.spending() == [
+        ("judge", "m", "endpoint", 1, 1.0, 4.0),
+        ("label", "m", "batch", 1, 0.125, None),
+        ("label", "m", "endpoint", 2, 0.75, 1.5),
+        ("label", "unpriced", "endpoint", 1, None, 0.5),
+    ]
+    # 0.25 + 0.5 + 0.125, the unpriced one adds 0
+    spent = [store.spent(stage) for stage in ("label", "judge", "never ran")]
+    assert spent == [0.875, 1.0, 0.0]
+
+
+def test_an_answer_that_came_second_was_paid_for_too(store: ResponseStore) -> None:
+    for text in ("first", "second"):
+        store.keep([delivery("hi", answer(text), usd=0.5)], "label")
+    assert store.spent("label") == 1.0
+
+
+def test_what_a_snapshot_gives_costs_nothing(store: ResponseStore, tmp_path: Path) -> None:
+    store.unpack(record(tmp_path / "recorded", [(ask("a"), "yes")]))
+    assert store.spending() == []
+
+
+def test_what_was_kept_outlives_a_kill_at_any_time(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     with start_writer(path, "a", 100_000) as writer:
         release(writer)
@@ -163,45 +214,12 @@ def test_the_default_place_is_shared_by_the_workspaces_of_a_checkout(
     assert default_store_path() == Path("/elsewhere.sqlite")
 
 
-def test_a_snapshot_is_sharded_by_the_first_hex_digit_of_the_key(tmp_path: Path) -> None:
-    requests = [ask(str(number)) for number in range(60)]
-    assert write_snapshot([_row(request, "yes") for request in requests], tmp_path) == 60
-    assert {path.name for path in tmp_path.iterdir()} == {
-        f"replies-{request.key[0]}.parquet" for request in requests
-    }
-    for shard in tmp_path.iterdir():
-        keys = pq.read_table(shard)["key"].to_pylist()
-        assert keys == sorted(keys)
-        assert {key[0] for key in keys} == {shard.stem[-1]}
-
-
-def test_the_bytes_of_a_snapshot_do_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
-    rows = [_row(ask(str(number)), "yes") for number in range(60)]
-    write_snapshot(rows, tmp_path / "one")
-    write_snapshot(reversed(rows), tmp_path / "other")
-    assert _hashes(tmp_path / "one") == _hashes(tmp_path / "other")
-
-
-def test_a_snapshot_takes_the_place_of_the_one_that_is_there(tmp_path: Path) -> None:
-    write_snapshot([_row(ask(str(number)), "yes") for number in range(60)], tmp_path)
-    write_snapshot([_row(ask("new"), "yes")], tmp_path)
-    assert [row["key"] for row in read_snapshot(tmp_path)] == [ask("new").key]
-
-
-def test_a_damaged_shard_is_named_in_the_error(tmp_path: Path) -> None:
-    write_snapshot([_row(ask(str(number)), "yes") for number in range(60)], tmp_path)
-    shard = tmp_path / "replies-7.parquet"
-    shard.write_bytes(shard.read_bytes()[:-20])
-    with pytest.raises(InputError, match=r"replies-7\.parquet: damaged snapshot shard.*checkout"):
-        list(read_snapshot(tmp_path))
-
-
 def test_pack_and_unpack_carry_everything_over(store: ResponseStore, tmp_path: Path) -> None:
     for number in range(40):
-        store.put(ask(str(number)), answer(f"reply {number} 👋"))
+        keep(store, str(number), answer(f"reply {number} 👋"))
     write_snapshot(store.rows(), tmp_path / "recorded")
     other = ResponseStore(tmp_path / "other.sqlite")
-    other.put(ask("3"), answer("already here"))
+    keep(other, "3", answer("already here"))
     assert other.unpack(tmp_path / "recorded") == 39  # 40, one of which it has
     assert other.unpack(tmp_path / "recorded") == 0
     assert other.get([ask("3").key])[ask("3").key].text == "already here"
@@ -211,35 +229,49 @@ def test_pack_and_unpack_carry_everything_over(store: ResponseStore, tmp_path: P
 
 
 def test_unpack_takes_only_the_keys_it_is_asked_for(store: ResponseStore, tmp_path: Path) -> None:
-    write_snapshot([_row(ask(text), "yes") for text in "abc"], tmp_path / "recorded")
+    record(tmp_path / "recorded", [(ask(text), "yes") for text in "abc"])
     assert store.unpack(tmp_path / "recorded", frozenset({ask("b").key})) == 1
     assert [row["key"] for row in store.rows()] == [ask("b").key]
 
 
-def test_rows_can_be_those_of_one_model(store: ResponseStore) -> None:
-    store.put(ask("hi", "m"), answer("one"))
-    store.put(ask("hi", "other"), answer("two"))
+def test_a_damaged_shard_is_reported_and_the_others_are_taken(
+    store: ResponseStore, tmp_path: Path
+) -> None:
+    requests = [ask(str(number)) for number in range(60)]
+    folder = record(tmp_path / "recorded", [(request, "yes") for request in requests])
+    shard = folder / "replies-7.parquet"
+    shard.write_bytes(shard.read_bytes()[:-20])
+    whole = {request.key for request in requests if request.key[0] != "7"}
+    with pytest.raises(InputError, match=r"replies-7\.parquet: cannot be read"):
+        store.unpack(folder)
+    assert list(store.rows()) == []
+    found: list[Damage] = []
+    store.unpack(folder, on_damage=found.append)
+    assert {row["key"] for row in store.rows()} == whole
+    assert [damage.shard for damage in found] == [shard]
+
+
+def test_rows_can_be_those_of_one_model_and_of_a_prefix(store: ResponseStore) -> None:
+    keep(store, "hi", answer("one"), "m")
+    keep(store, "hi", answer("two"), "other")
     assert [row["text"] for row in store.rows("other")] == ["two"]
-    assert [row["key"] for row in store.rows()] == sorted(ask("hi", m).key for m in ("m", "other"))
+    keys = sorted(ask("hi", model).key for model in ("m", "other"))
+    assert [row["key"] for row in store.rows()] == keys
+    for digit in "0123456789abcdef":
+        found = [row["key"] for row in store.rows(prefix=digit)]
+        assert found == [key for key in keys if key.startswith(digit)]
+    assert [row["key"] for row in store.rows(prefix=keys[0])] == keys[:1]
+    assert list(store.rows("m", prefix=ask("hi", "other").key[:8])) == []
 
 
 def test_stats_count_by_model_and_outcome(store: ResponseStore) -> None:
-    store.put(ask("a"), answer("yes"))
-    store.put(ask("b"), answer("yes"))
-    store.put(ask("c"), replace(answer("no"), outcome="refused"))
-    store.put(ask("\ud800 \x00", "other"), Response("failed", None))
+    keep(store, "a", answer("yes"))
+    keep(store, "b", answer("yes"))
+    keep(store, "c", replace(answer("no"), outcome="refused"))
+    keep(store, "\ud800 \x00", Response("failed", None), "other")
     # two replies of 2 + 3 tokens each; a reply without counts adds 0
     assert store.stats() == [
         ("m", "answered", 2, 4, 6),
         ("m", "refused", 1, 2, 3),
         ("other", "failed", 1, 0, 0),
     ]
-
-
-def _row(request: Request, text: str) -> dict[str, object]:
-    values = (request.key, request.canonical, *answer(text).__dict__.values())
-    return dict(zip(SNAPSHOT.names, values, strict=True))
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
