@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from endpoint import Endpoint, environment, serve
+from endpoint import KEY, Endpoint, environment, serve
 from faults import hold_after
 from pipeline_project import SMALL, Project, stages_run
 
@@ -143,6 +143,14 @@ def test_a_killed_label_or_regenerate_asks_no_answered_request_again(
         assert set(server.answered.values()) == {1}
     outs = ("data/labels/lmsys/prompted.parquet", "data/replies/lmsys/neg_semantic.parquet")
     assert disturbed.digest(*outs) == undisturbed.digest(*outs)
+
+
+def test_the_key_stands_in_no_file_of_the_project(undisturbed: Project) -> None:
+    places = ("data", "metrics", "models", ".dvc", ".feedback-lens")
+    files = [path for place in places for path in (undisturbed.folder / place).rglob("*")]
+    read = [path for path in (*files, undisturbed.folder / "dvc.lock") if path.is_file()]
+    assert any(path.name == "store.sqlite" for path in read)
+    assert not [path for path in read if KEY.encode() in path.read_bytes()]
 
 
 def test_a_killed_train_goes_on_to_the_same_bytes(project: Project) -> None:
