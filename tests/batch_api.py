@@ -47,7 +47,8 @@ class BatchServer:
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
-                if not self.batches.exists:
+                takes = self.batches.takes_batches or "/batches" not in request.path
+                if not self.batches.exists or not takes:
                     return web.json_response({"detail": "Not Found"}, status=404)
                 check_key(request)
                 if self.batches.wrong_key:

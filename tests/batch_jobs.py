@@ -95,6 +95,8 @@ class Batches:
 
     endpoint: Endpoint
     exists: bool = True  # False: 404 for all paths, as a server without the API
+    takes_batches: bool = True  # False: 404 for those of batches, though it takes files
+    refuses_batches: bool = False  # with 400, as soon as one is created
     wrong_key: bool = False  # every key is one
     pace: int = 1  # looks that a status lasts
     most_lines: int = 50_000
@@ -128,6 +130,8 @@ class Batches:
 
     def create(self, body: Mapping[str, Any]) -> Job:
         """Make a batch; what is wrong with its file shows when it is looked at."""
+        if self.refuses_batches:
+            raise RequestError(400, "Batches are not for this account.")
         stored = self.files.get(str(body.get("input_file_id")))
         if stored is None or stored.purpose != "batch":
             raise RequestError(400, f"Invalid input_file_id {body.get('input_file_id')!r}")
@@ -151,6 +155,8 @@ class Batches:
         if job.status not in (*STATUSES, "cancelling"):
             return job
         job.looks += 1
+        if job.status == "validating" and job.input_file not in self.files:
+            job.errors.append(_error("invalid_file", "The input file is not there any more."))
         if job.errors:
             job.status = "failed"
             return job

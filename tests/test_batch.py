@@ -1,5 +1,6 @@
 import json
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -354,14 +355,45 @@ def test_a_batch_that_is_turned_down_is_told_with_the_servers_words(
     assert texts(ask(tmp_path, questions(0, 1))) == replies(0, 1)
 
 
-def test_a_server_without_the_api_is_told_in_one_line(server: Endpoint, tmp_path: Path) -> None:
-    server.batches.exists = False
+@pytest.mark.parametrize("takes_files", [True, False])
+def test_a_server_without_the_api_is_told_in_one_line(
+    takes_files: bool, server: Endpoint, tmp_path: Path
+) -> None:
+    server.batches.exists, server.batches.takes_batches = takes_files, False
     with pytest.raises(InputError) as error:
         ask(tmp_path, questions(0))
     assert error.value.message == (
         f"label: the server at 127.0.0.1:{server.port} has no Batch API "
-        '(HTTP 404: {"detail": "Not Found"}); unset FEEDBACK_LENS_PROVIDER to send requests one by one'
+        '(HTTP 404: {"detail": "Not Found"}); unset FEEDBACK_LENS_PROVIDER to send requests '
+        "one by one"
     )
+    # what was uploaded before is not left there
+    assert len(server.batches.deleted) == takes_files
+    assert server.batches.files == {}
+
+
+def test_a_batch_that_is_refused_leaves_nothing_behind(server: Endpoint, tmp_path: Path) -> None:
+    server.batches.refuses_batches = True
+    with pytest.raises(InputError, match=r"HTTP 400: Batches are not for this account\."):
+        ask(tmp_path, questions(0))
+    assert server.batches.files == {}
+    assert count_rows(tmp_path) == 0
+
+
+def count_rows(folder: Path) -> int:
+    database = sqlite3.connect(folder / "store.sqlite")
+    [(batches,)] = database.execute("SELECT count(*) FROM batches")
+    [(requests,)] = database.execute("SELECT count(*) FROM batch_requests")
+    database.close()
+    return int(batches + requests)
+
+
+def test_what_was_not_sent_is_not_written_down_any_more(server: Endpoint, tmp_path: Path) -> None:
+    sender = open_sender(tmp_path)
+    sender.start(questions(0)[0])
+    assert count_rows(tmp_path) == 1
+    sender.close()
+    assert count_rows(tmp_path) == 0
 
 
 def test_a_file_that_is_cut_short_is_fetched_again_and_nothing_is_sent_again(
@@ -461,6 +493,16 @@ def test_at_the_cap_the_stage_ends_and_keeps_what_it_has(server: Endpoint, tmp_p
     # 21 of 25 fit once; with 4 spent, a second time; with 8 spent, no more
     assert sizes(server) == [1, 1]
     assert len(stored(tmp_path)) == 2
+
+
+def test_what_was_set_aside_for_a_request_that_is_given_up_is_free_for_the_next(
+    server: Endpoint, tmp_path: Path
+) -> None:
+    server.batches.line_plan = lambda number, body: "broken" if name_of(body) == "0" else None
+    # 21 of 25 fit, once at a time
+    with pytest.raises(InputError, match="1 requests got no answer"):
+        ask(tmp_path, questions(0, 1), cap=25e-6)
+    assert list(stored(tmp_path).values()) == replies(1)
 
 
 def test_what_stands_in_a_batch_is_waited_for_whatever_the_cap(

@@ -22,6 +22,7 @@ from batch_client import (
     texts,
 )
 from endpoint import Endpoint
+from feedback_lens.calls.batches.log import Size
 from feedback_lens.calls.request import Delivery, Response
 from feedback_lens.calls.store import ResponseStore
 from feedback_lens.errors import InputError
@@ -31,6 +32,7 @@ CLIENT = """
 import os, signal, sys
 from pathlib import Path
 from feedback_lens.calls.assistant import open_assistant
+from feedback_lens.calls.batches.log import Size
 from feedback_lens.calls.request import Sampling, ask_user
 folder, count, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 requests = [ask_user("m", f"question {n}", Sampling(max_tokens=8)) for n in range(count)]
@@ -145,6 +147,20 @@ def test_a_call_of_which_the_reply_is_lost_is_looked_up_and_not_made_twice(
     assert texts(ask(tmp_path, questions(0, 1))) == replies(0, 1)
     assert sizes(server) == [2]
     assert server.batches.files == {}
+
+
+def test_a_batch_of_which_nobody_knows_is_found_by_the_next_run(
+    server: Endpoint, tmp_path: Path
+) -> None:
+    server.batches.lose["create"] = 1
+    sender = open_sender(tmp_path, most=Size(1, 10_000))
+    for request in questions(0, 1):
+        sender.start(request)
+    # the first file is full, and went out; the reply was lost
+    sender.close()
+    assert sizes(server) == [1]
+    assert texts(ask(tmp_path, questions(0, 1))) == replies(0, 1)
+    assert sizes(server) == [1, 1]
 
 
 def test_a_batch_is_looked_up_on_all_pages_of_the_list(server: Endpoint, tmp_path: Path) -> None:
@@ -289,6 +305,18 @@ def test_another_server_is_asked_anew(server: Endpoint, tmp_path: Path) -> None:
     with serve_batches(tmp_path) as other:
         assert texts(ask(tmp_path, questions(0))) == replies(0)
         assert sizes(other) == [1]
+
+
+def test_what_another_server_has_is_looked_up_there_alone(server: Endpoint, tmp_path: Path) -> None:
+    server.batches.lose["create"] = 1
+    sender = open_sender(tmp_path, most=Size(1, 10_000))
+    for request in questions(0, 1):
+        sender.start(request)
+    sender.close()
+    with serve_batches(tmp_path):
+        assert texts(ask(tmp_path, questions(2))) == replies(2)
+    assert texts(ask(tmp_path, questions(0, 1))) == replies(0, 1)
+    assert sizes(server) == [1, 1]
 
 
 def test_the_tables_name_every_batch_with_its_stage_and_server(

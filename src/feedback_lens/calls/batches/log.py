@@ -122,15 +122,13 @@ class BatchLog:
                 f"DELETE {_UNANSWERED} AND key NOT IN (SELECT key FROM awaited)", (name,)
             )
 
-    def move(self, name: str, target: str, most: Size) -> Size:
-        """Move unanswered requests to another batch, as many as it takes; returns how many."""
-        window = "OVER (ORDER BY key)"
+    def move(self, name: str, target: str, most: int) -> Size:
+        """Move so many unanswered requests at most to another batch; returns what it holds."""
         with self._database.write() as connection:
             connection.execute(
-                "UPDATE batch_requests SET batch = ? WHERE batch = ? AND key IN (SELECT key FROM"
-                f" (SELECT key, row_number() {window} AS n, sum(bytes) {window} AS total"
-                f" {_UNANSWERED}) WHERE n <= ? AND total <= ?)",
-                (target, name, name, *most),
+                "UPDATE batch_requests SET batch = ? WHERE batch = ? AND key IN"
+                f" (SELECT key {_UNANSWERED} ORDER BY key LIMIT ?)",
+                (target, name, name, most),
             )
         query = f"SELECT count(*), coalesce(sum(bytes), 0) {_UNANSWERED}"
         return Size(*self._database.read(query, (target,)).fetchone())

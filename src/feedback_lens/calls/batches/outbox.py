@@ -79,11 +79,14 @@ class Outbox:
         self._filling = None
 
     def requeue(self, name: str, model: str) -> int:
-        """Make the unanswered requests of a batch ready to go out again; returns their number."""
+        """Make the unanswered requests of a batch ready to go out again; returns their number.
+
+        Their bytes fitted into one file before.
+        """
         total = 0
         while self._log.count_unanswered(name):
             target = self._log.add(model)
-            chunk = Chunk(target, model, self._log.move(name, target, self.most))
+            chunk = Chunk(target, model, self._log.move(name, target, self.most.requests))
             self.ready.append(chunk)
             total += chunk.size.requests
         return total

@@ -14,7 +14,6 @@ from openai.types import Batch
 
 from feedback_lens.calls.problem import Problem, parse, read_problem, read_words, scrub
 from feedback_lens.calls.settings import read_setting
-from feedback_lens.errors import InputError
 
 PATH: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 # nothing more will come of a batch
@@ -69,46 +68,34 @@ class BatchServer:
         """Upload a file and make a batch of it; returns the batch's id.
 
         Nothing is retried here: a try of which the reply was lost may have made a batch.
-
-        Raises:
-            InputError: the server has no such API.
         """
         client = self._client.with_options(max_retries=0)
-        try:
-            with self._translate():
-                uploaded = client.files.create(file=(_file_name(name), file), purpose="batch")
-                batch = client.batches.create(
-                    input_file_id=uploaded.id,
-                    endpoint=PATH,
-                    completion_window="24h",
-                    metadata={"feedback_lens": name, "stage": purpose},
-                )
-                return _read_state(batch).batch_id
-        except ServerError as trouble:
-            if trouble.status not in UNKNOWN_PATH:
-                raise
-            raise InputError(
-                f"{purpose}: the server at {self.endpoint} has no Batch API ({trouble}); "
-                "unset FEEDBACK_LENS_PROVIDER to send requests one by one"
-            ) from None
+        with self._translate():
+            uploaded = client.files.create(file=(_file_name(name), file), purpose="batch")
+            batch = client.batches.create(
+                input_file_id=uploaded.id,
+                endpoint=PATH,
+                completion_window="24h",
+                metadata={"feedback_lens": name, "stage": purpose},
+            )
+            return _read_state(batch).batch_id
 
     def look_up(self, name: str) -> str | None:
         """The id of the batch under our name, after a submission whose end is not known.
 
         Where there is none, its file is deleted first, so that none can come to be any more.
         """
-        with self._translate():
-            files = [
-                file.id
-                for file in self._client.files.list(purpose="batch")
-                if getattr(file, "filename", None) == _file_name(name)
-            ]
+        files = self._list_files(name)
         found = self._find(name, files)
         if found is None and files:
-            for file in files:
-                self.delete(file)
+            self.withdraw(name)
             found = self._find(name, files)
         return found
+
+    def withdraw(self, name: str) -> None:
+        """Delete the file of a submission that came to nothing."""
+        for file in self._list_files(name):
+            self.delete(file)
 
     def retrieve(self, batch_id: str) -> BatchState:
         """How far a batch is."""
@@ -143,6 +130,14 @@ class BatchServer:
         except ServerError as trouble:
             if trouble.status != 404:
                 raise
+
+    def _list_files(self, name: str) -> list[str]:
+        with self._translate():
+            return [
+                file.id
+                for file in self._client.files.list(purpose="batch")
+                if getattr(file, "filename", None) == _file_name(name)
+            ]
 
     def _find(self, name: str, files: list[str]) -> str | None:
         with self._translate():

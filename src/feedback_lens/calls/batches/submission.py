@@ -7,7 +7,7 @@ from feedback_lens.calls.batches.context import Context
 from feedback_lens.calls.batches.log import Size
 from feedback_lens.calls.batches.open_batch import OpenBatch
 from feedback_lens.calls.batches.outbox import Chunk, Outbox, make_line
-from feedback_lens.calls.batches.server import ServerError
+from feedback_lens.calls.batches.server import UNKNOWN_PATH, ServerError
 from feedback_lens.calls.problem import Problem
 from feedback_lens.errors import InputError
 
@@ -77,15 +77,19 @@ class Submission:
             chunk.uncertain = True
             try:
                 return self._server.submit(chunk.name, self._context.purpose, file)
-            except InputError:
-                self._withdraw(chunk)
-                raise
             except ServerError as error:
                 if not error.problem.passing:
                     self._withdraw(chunk)
+                if error.status in UNKNOWN_PATH:
+                    raise InputError(
+                        f"{self._context.purpose}: the server at {self._server.endpoint} has no "
+                        f"Batch API ({error}); unset FEEDBACK_LENS_PROVIDER to send requests one "
+                        "by one"
+                    ) from None
                 raise
 
     def _withdraw(self, chunk: Chunk) -> None:
-        """After a refusal: leave no file at the server, as far as it lets us."""
+        """After a refusal there is no batch; leave no file either, as far as the server lets us."""
         with suppress(ServerError):
-            chunk.uncertain = self._server.look_up(chunk.name) is not None
+            self._server.withdraw(chunk.name)
+            chunk.uncertain = False
