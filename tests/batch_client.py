@@ -63,7 +63,7 @@ def open_sender(
     spent: float = 0.0,
 ) -> BatchSender:
     """A sender as a stage opens it, with files of other sizes."""
-    budget = Budget("label", FACTS, cap, spent, FACTS.batch_share)
+    budget = Budget("label", FACTS, cap, lambda: spent, FACTS.batch_share)
     return BatchSender("label", folder / "store.sqlite", budget, most, least)
 
 

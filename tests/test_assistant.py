@@ -197,7 +197,9 @@ def test_a_retired_model_answers_from_what_is_kept_alone(
     assistant = open_assistant("label", "m", recorded)
     assert [response.text for response in assistant.ask([ask("a")])] == ["snapshot: a"]
     assert "m was shut down on 2020-01-01" in capsys.readouterr().err
-    with pytest.raises(InputError, match=r"label: model 'm' was shut down .*label\.model to next"):
+    with pytest.raises(
+        InputError, match=r"label: 1 replies .*model 'm' was shut down .*label\.model to next"
+    ):
         assistant.ask([ask("a"), ask("b")])
     assert sent(server) == []
 

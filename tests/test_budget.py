@@ -31,7 +31,7 @@ def answer(prompt_tokens: int | None, completion_tokens: int | None) -> Response
 
 
 def test_a_call_is_let_through_only_where_its_worst_case_fits() -> None:
-    budget = Budget("label", FACTS, 500e-6, 0.0)
+    budget = Budget("label", FACTS, 500e-6, lambda: 0.0)
     # 220 and 440 fit 500, 660 do not
     assert [budget.reserve(ask(number)) for number in range(3)] == [True, True, False]
     # 10 * 1 + 5 * 2 = 20 millionths took the place of 220: 20 + 220 + 220 fit
@@ -41,17 +41,17 @@ def test_a_call_is_let_through_only_where_its_worst_case_fits() -> None:
 
 
 def test_a_worst_case_that_just_fits_is_let_through() -> None:
-    assert Budget("label", FACTS, WORST, 0.0).reserve(ask(0))
-    assert not Budget("label", FACTS, WORST * 0.999, 0.0).reserve(ask(0))
+    assert Budget("label", FACTS, WORST, lambda: 0.0).reserve(ask(0))
+    assert not Budget("label", FACTS, WORST * 0.999, lambda: 0.0).reserve(ask(0))
 
 
 def test_what_was_spent_before_counts() -> None:
-    assert Budget("label", FACTS, 500e-6, 279e-6).reserve(ask(0))
-    assert not Budget("label", FACTS, 500e-6, 281e-6).reserve(ask(0))
+    assert Budget("label", FACTS, 500e-6, lambda: 279e-6).reserve(ask(0))
+    assert not Budget("label", FACTS, 500e-6, lambda: 281e-6).reserve(ask(0))
 
 
 def test_a_call_without_an_answer_gives_back_what_was_set_aside() -> None:
-    budget = Budget("label", FACTS, WORST, 0.0)
+    budget = Budget("label", FACTS, WORST, lambda: 0.0)
     assert budget.reserve(ask(0))
     assert budget.release(ask(0)) == pytest.approx(WORST)
     assert budget.spent == 0.0
@@ -60,38 +60,38 @@ def test_a_call_without_an_answer_gives_back_what_was_set_aside() -> None:
 
 def test_cached_tokens_cost_less_and_a_batch_its_share() -> None:
     # 6 * 1 + 4 * 0.5 + 5 * 2 = 18 millionths; a batch half of it
-    assert Budget("label", FACTS, None, 0.0).settle(ask(0), answer(10, 5), 4) == pytest.approx(
-        18e-6
-    )
-    batch = Budget("label", FACTS, WORST / 2, 0.0, share=0.5)
+    assert Budget("label", FACTS, None, lambda: 0.0).settle(
+        ask(0), answer(10, 5), 4
+    ) == pytest.approx(18e-6)
+    batch = Budget("label", FACTS, WORST / 2, lambda: 0.0, share=0.5)
     assert batch.reserve(ask(0))
     assert batch.settle(ask(0), answer(10, 5), 4) == pytest.approx(9e-6)
 
 
 def test_no_more_tokens_can_be_cached_than_were_asked() -> None:
     # 10 * 0.5 + 5 * 2 = 15 millionths, and nothing below it
-    assert Budget("label", FACTS, None, 0.0).settle(ask(0), answer(10, 5), 99) == pytest.approx(
-        15e-6
-    )
+    assert Budget("label", FACTS, None, lambda: 0.0).settle(
+        ask(0), answer(10, 5), 99
+    ) == pytest.approx(15e-6)
 
 
 @pytest.mark.parametrize("counted", [(None, None), (10, None), (None, 5)])
 def test_without_counts_the_worst_case_counts_against_the_cap(counted: tuple[int, int]) -> None:
-    budget = Budget("label", FACTS, 500e-6, 0.0)
+    budget = Budget("label", FACTS, 500e-6, lambda: 0.0)
     assert budget.reserve(ask(0))
     assert budget.settle(ask(0), answer(*counted)) == pytest.approx(WORST)
     assert budget.spent == pytest.approx(WORST)
 
 
 def test_what_the_server_turned_down_costs_nothing() -> None:
-    budget = Budget("label", FACTS, 500e-6, 0.0)
+    budget = Budget("label", FACTS, 500e-6, lambda: 0.0)
     assert budget.reserve(ask(0))
     assert budget.settle(ask(0), Response("failed", "HTTP 400: too long")) == 0.0
     assert budget.spent == 0.0
 
 
 def test_a_reply_that_was_filtered_without_counts_may_have_been_billed() -> None:
-    budget = Budget("label", FACTS, 500e-6, 0.0)
+    budget = Budget("label", FACTS, 500e-6, lambda: 0.0)
     assert budget.reserve(ask(0))
     # a model has written it, other than the words on a prompt that was turned down
     assert budget.settle(ask(0), Response("filtered", "half a reply", "m-1")) == pytest.approx(
@@ -102,20 +102,20 @@ def test_a_reply_that_was_filtered_without_counts_may_have_been_billed() -> None
 
 def test_a_model_without_a_price_costs_nobody_knows_what() -> None:
     unknown = ModelFacts("own-model")
-    assert Budget("label", unknown, None, 0.0).settle(ask(0), answer(10, 5)) is None
+    assert Budget("label", unknown, None, lambda: 0.0).settle(ask(0), answer(10, 5)) is None
     with pytest.raises(InputError, match=r"label: FEEDBACK_LENS_MAX_USD.*'own-model'.*CATALOG"):
-        Budget("label", unknown, 5.0, 0.0)
+        Budget("label", unknown, 5.0, lambda: 0.0)
 
 
 def test_without_max_tokens_there_is_no_worst_case() -> None:
     with pytest.raises(InputError, match=r"label: .*no bound; set label\.max_tokens in params"):
-        Budget("label", FACTS, 5.0, 0.0).reserve(ask(0, max_tokens=None))
-    assert Budget("label", FACTS, None, 0.0).reserve(ask(0, max_tokens=None))
+        Budget("label", FACTS, 5.0, lambda: 0.0).reserve(ask(0, max_tokens=None))
+    assert Budget("label", FACTS, None, lambda: 0.0).reserve(ask(0, max_tokens=None))
 
 
 def test_the_refusal_names_stage_cap_and_what_is_spent() -> None:
     with pytest.raises(InputError) as error:
-        Budget("label", FACTS, 2.5, 2.4999).refuse()
+        Budget("label", FACTS, 2.5, lambda: 2.4999).refuse()
     assert error.value.message == (
         "label: the next call could pass the cap of 2.5 dollars (FEEDBACK_LENS_MAX_USD): "
         "2.4999 are spent; what was answered is kept: raise the cap and run again"
@@ -137,7 +137,7 @@ def test_the_bound_of_a_prompt_counts_bytes_frames_and_the_format() -> None:
 def test_no_order_of_calls_and_answers_passes_the_cap(
     cap: float, events: list[tuple[int, int, int]]
 ) -> None:
-    budget, under_way, paid = Budget("label", FACTS, cap, 0.0), [], 0.0
+    budget, under_way, paid = Budget("label", FACTS, cap, lambda: 0.0), [], 0.0
     for number, (event, asked, given_) in enumerate(events):
         if event < 2:
             if budget.reserve(ask(number)):

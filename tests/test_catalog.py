@@ -10,15 +10,16 @@ from feedback_lens.calls.catalog import (
     PACKAGED,
     ModelFacts,
     Price,
-    age_warning,
     catalog_date,
     check_retired,
     check_sampling,
     read_facts,
+    read_prices,
     warn_of_shutdown,
 )
 from feedback_lens.calls.request import Sampling
 from feedback_lens.errors import InputError
+from feedback_lens.planning.cautions import age_warning
 
 DOCS = Path(__file__).parent.parent / "docs"
 TABLE = yaml.safe_load(PACKAGED.read_text(encoding="utf-8"))
@@ -64,6 +65,32 @@ def test_without_a_cached_price_the_cache_saves_nothing():
     assert price is not None
     # 1,000 * 30 + 100 * 60 = 36,000 millionths, whatever was cached
     assert price.cost(1_000, 100, cached_tokens=900) == pytest.approx(0.036)
+
+
+def test_the_prices_of_one_file_are_read_whatever_the_environment_says(tmp_path, write_own):
+    write_own("models: {gpt-4: {prompt: 1, completion: 1}}")
+    path = tmp_path / "prices.yaml"
+    path.write_text("models: {m: {prompt: 2, completion: 8}, free: {substitute: m}}")
+    # without a cached price the cache saves nothing
+    assert read_prices(path) == {"m": Price(2.0, 2.0, 8.0)}
+    assert read_prices(PACKAGED)["gpt-4"] == Price(30.0, 30.0, 60.0)
+    assert read_prices(PACKAGED).keys() == TABLE["models"].keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("models: {m: {prompt: '0.1', completion: 1}}", "m: prompt: '0.1' is not US dollars"),
+        ("models: {m: {prompt: 0.1}}", "m: completion is missing; give both prices or none"),
+        ("- m", "not a catalog; its sections are"),
+        ("models: {", "cannot be read .* summarize_calls.catalog in params.yaml"),
+    ],
+)
+def test_a_mistake_in_a_file_of_prices_is_named(tmp_path, text, words):
+    path = tmp_path / "prices.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"prices\.yaml: {words}"):
+        read_prices(path)
 
 
 # ---- whose facts
@@ -152,9 +179,51 @@ def test_every_refused_setting_is_named_at_once():
 
 def test_what_is_not_set_is_not_refused():
     check_sampling(read_facts("gpt-6-luna"), Sampling(max_tokens=1024, seed=1), SCHEMA, "judge")
-    # without an effort these two do not reason, and take a temperature
+    # without an effort it does not reason, and takes a temperature
     check_sampling(read_facts("gpt-5.4"), Sampling(0.7, max_tokens=1024), SCHEMA, "judge")
     check_sampling(read_facts("claude"), Sampling(1.0, 0.9, 1, 1), SCHEMA, "label")
+
+
+@pytest.mark.parametrize("effort", ["minimal", "low", "medium", "high", "xhigh"])
+def test_a_model_that_is_told_to_think_refuses_a_temperature(effort):
+    sampling = Sampling(1.0, max_tokens=1024, reasoning_effort=effort)
+    words = (
+        r"'gpt-5.4' refuses temperature; set judge.temperature: null \(or judge.reasoning_effort"
+    )
+    with pytest.raises(InputError, match=words):
+        check_sampling(read_facts("gpt-5.4"), sampling, None, "judge")
+    with pytest.raises(InputError, match="'gpt-6-luna' refuses temperature"):
+        check_sampling(read_facts("gpt-6-luna"), sampling, None, "judge")
+    check_sampling(read_facts("gpt-5.4"), Sampling(reasoning_effort=effort), SCHEMA, "judge")
+
+
+def test_a_model_that_is_told_not_to_think_takes_a_temperature_where_it_can_stop():
+    sampling = Sampling(0.0, 0.9, 1024, reasoning_effort="none")
+    for model in ("gpt-5.4", "gpt-5.5", "gpt-6-luna", "gpt-6.1-terra"):
+        check_sampling(read_facts(model), sampling, SCHEMA, "judge")
+    # these have no effort `none`, which therefore is no mend either
+    for model in ("gpt-5-mini", "o3", "gpt-6.1-sol"):
+        with pytest.raises(InputError, match="refuses temperature and top_p") as caught:
+            check_sampling(read_facts(model), sampling, None, "judge")
+        assert "reasoning_effort" not in caught.value.message
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-4", "gpt-3.5-turbo-0125"])
+@pytest.mark.parametrize("effort", ["none", "high"])
+def test_a_model_that_does_not_reason_refuses_every_effort(model, effort):
+    words = r"refuses reasoning_effort; set label.reasoning_effort: null in params.yaml"
+    with pytest.raises(InputError, match=words):
+        check_sampling(read_facts(model), Sampling(1.0, reasoning_effort=effort), None, "label")
+    check_sampling(read_facts(model), Sampling(1.0, 0.9, 64, 1), None, "label")
+
+
+def test_an_unlisted_model_takes_any_effort_until_an_own_catalog_says_more(write_own):
+    sampling = Sampling(0.6, reasoning_effort="low")
+    check_sampling(read_facts("own"), sampling, None, "label")
+    write_own("models: {own: {refuses_thinking: [temperature]}}")
+    with pytest.raises(InputError, match="'own' refuses temperature"):
+        check_sampling(read_facts("own"), sampling, None, "label")
+    check_sampling(read_facts("own"), Sampling(0.6), None, "label")
 
 
 def test_a_schema_is_refused_only_where_it_is_known_not_to_be_taken():
@@ -348,7 +417,7 @@ def test_the_example_in_the_docs_is_a_catalog(write_own):
 
 def render_catalog() -> str:
     """The table and its sources, as docs/models.md shows them."""
-    columns = "prompt cached completion batch|shut down|substitute|refuses|schema|sources"
+    columns = "prompt cached completion batch|shut down|substitute|refuses|thinking|schema|sources"
     heads = ["model", *columns.replace(" ", "|", 3).split("|")]
     rows = [heads, ["---"] * len(heads), *(_row(name, e) for name, e in ENTRIES.items())]
     numbers = enumerate(TABLE["sources"].values(), start=1)
@@ -360,14 +429,18 @@ def _row(name: str, entry: dict[str, Any]) -> list[str]:
     numbers = {key: str(i) for i, key in enumerate(TABLE["sources"], start=1)}
     keys = dict.fromkeys(key for keys in entry["source"].values() for key in keys)
     prices = [entry.get(field) for field in ("prompt", "cached_prompt", "completion")]
-    refuses, schema = entry.get("refuses"), entry.get("structured_output")
+    schema = entry.get("structured_output")
     return [
         f"`{name}`",
         *("" if price is None else f"{price:.3f}".removesuffix("0") for price in prices),
         "" if entry.get("batch_share") is None else f"{entry['batch_share']:g}",
         str(entry["shutdown"] or ""),
         f"`{entry['substitute']}`" if entry["substitute"] else "",
-        "" if refuses is None else ", ".join(refuses) or "none",
+        *(_list(entry.get(field)) for field in ("refuses", "refuses_thinking")),
         {True: "yes", False: "no", None: ""}[schema],
         ", ".join(sorted((numbers[key] for key in keys), key=int)),
     ]
+
+
+def _list(settings: list[str] | None) -> str:
+    return "" if settings is None else ", ".join(settings) or "none"

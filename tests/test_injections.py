@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from feedback_lens.benchmarks.prompted import read_rating
+from feedback_lens.calls.request import Sampling
 from feedback_lens.errors import InputError
 from feedback_lens.feedback.labels import FINE
 from feedback_lens.hostile.checks import (
@@ -20,6 +21,7 @@ from feedback_lens.hostile.checks import (
 from feedback_lens.hostile.injections import Injection, read_injections
 from feedback_lens.hostile.uses import USES, Reader
 from feedback_lens.prompts import read_prompt, render
+from feedback_lens.training.regeneration import request_reply
 
 ROOT = Path(__file__).parents[1]
 PROMPTS = ROOT / "prompts"
@@ -63,8 +65,10 @@ def test_no_injection_changes_a_prompt_or_a_verdict(use):
     assert [row for row in rows if row["result"] == "changed"] == []
     counts = count_checks(rows)[use.name]
     assert counts["injections"] == len(SUITE)
-    assert counts["checks"] == len(rows) > 10 * len(SUITE)
-    assert 0 < counts["unreadable"] < counts["checks"]
+    assert counts["checks"] == len(rows) == counts["held"] + counts["unreadable"]
+    # the prompt of every injection, and replies where verdicts are read
+    assert counts["held"] >= (3 if use.readers else 1) * len(SUITE)
+    assert bool(counts["unreadable"]) is bool(use.readers)
 
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.name)
@@ -81,7 +85,30 @@ def test_a_judge_that_quotes_before_its_last_line_keeps_its_verdict():
     assert results == {"held": len(SUITE), "unreadable": len(SUITE)}
 
 
+@pytest.mark.parametrize("check", ["escaped_entry", "escaped_entry_in_code_fence"])
+def test_labels_are_read_beside_an_entry_for_a_turn_that_is_not_there(check):
+    rows = check_injections(SUITE, [BY_NAME["label"]], PROMPTS)
+    assert {row["result"] for row in rows if row["check"] == check} == {"held"}
+
+
+@pytest.mark.parametrize("check", ["quoted_last", "backticks_last", "block_quote_last"])
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.name)
+def test_a_quotation_in_the_verdict_s_place_is_no_verdict(use, check):
+    rows = check_injections(SUITE, [use], PROMPTS)
+    found = {row["result"] for row in rows if row["check"] == check}
+    assert found == ({"unreadable"} if use.readers else set())
+
+
+def test_the_exchange_to_revise_is_asked_about_as_the_pipeline_asks():
+    use = BY_NAME["regenerate_semantic"]
+    template = read_prompt(PROMPTS / use.prompt, {use.place})
+    for injection in SUITE:
+        row = dict.fromkeys(("prompt", "reply", "feedback"), injection.text)
+        request = request_reply(row, template, "any", Sampling())
+        assert use.ask(template, injection.text) == request.messages[0]["content"]
+
+
+@pytest.mark.parametrize("use", [u for u in USES if u.readers], ids=lambda use: use.name)
 def test_the_suite_s_whole_answers_are_read_as_verdicts_of_their_own(use):
     """And nothing else is, where the reply is to be an object."""
     reader = next(reader for reader in use.readers if reader.honest.startswith("{"))
@@ -98,6 +125,12 @@ def first_rating(text):
 def last_rating(text):
     found = re.findall(r"\[\[(\d+\.?\d*)\]\]", text)
     return float(found[-1]) if found else None
+
+
+def rating_with_quotes_behind(text):
+    """Of the last line, whatever marks a quotation there."""
+    found = re.search(r"""\[\[(\d+)\]\][*_"'`. ]*$""", text.strip().rpartition("\n")[2])
+    return float(found[1]) if found else None
 
 
 def any_rating(text):
@@ -118,6 +151,8 @@ def loose_rating(text):
     [
         ("judge_mt_bench", first_rating, 0),
         ("judge_wildbench", last_rating, 0),
+        ("judge_mt_bench", rating_with_quotes_behind, 0),
+        ("rate_complexity", rating_with_quotes_behind, 0),
         ("judge_mt_bench", any_rating, 1),
         ("judge_mt_bench", loose_rating, 1),
         ("judge_wildbench", lambda text: read_rating(text, structured=False), 1),

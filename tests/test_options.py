@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from feedback_lens import stages
+from feedback_lens.calls.policy import AskPolicy, policy_options
+from feedback_lens.calls.request import Sampling
 from feedback_lens.options import list_option, option, path_option
 
 STAGES = sorted(module.name for module in pkgutil.iter_modules(stages.__path__))
@@ -36,6 +38,32 @@ def test_every_other_option_is_required(words):
     result = CliRunner().invoke(command, words)
     assert result.exit_code == 2
     assert "Missing option" in result.output
+
+
+POLICY = {"assistant": "a/b", "model": "m", "temperature": "None", "max_tokens": "9"}
+REST = {"reasoning_effort": "low", "reasks": "2", "folds": "3"}
+
+
+@click.command()
+@option("--folds", type=int)
+@policy_options
+def asking(folds, policy):
+    click.echo(f"{folds} {policy}")
+
+
+def test_the_options_of_a_policy_arrive_as_one():
+    words = [word for name, value in (POLICY | REST).items() for word in (f"--{name}", value)]
+    result = CliRunner().invoke(asking, words)
+    sampling = Sampling(None, max_tokens=9, reasoning_effort="low")
+    assert result.output == f"3 {AskPolicy('m', Path('a/b'), sampling, 2)}\n"
+
+
+@pytest.mark.parametrize("name", POLICY | REST)
+def test_no_option_of_a_policy_may_be_left_out(name):
+    others = {other: value for other, value in (POLICY | REST).items() if other != name}
+    words = [word for other, value in others.items() for word in (f"--{other}", value)]
+    result = CliRunner().invoke(asking, words)
+    assert (result.exit_code, f"Missing option '--{name}'" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("stage", STAGES)

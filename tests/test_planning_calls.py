@@ -29,7 +29,7 @@ def test_a_demand_adds_up_what_would_be_sent() -> None:
     demand.add(ask("four", 10))
     demand.add(ask("five!", None))
     # 9 + 7 + 4 + 5 characters, 64 + 10 tokens, and one reply without a bound
-    assert demand == Demand(calls=3, prompt_characters=25, most_completion_tokens=74, unbounded=1)
+    assert demand == Demand(calls=3, prompt_characters=25)
 
 
 def test_in_planning_nothing_is_sent_and_what_is_missing_is_counted(
@@ -39,7 +39,7 @@ def test_in_planning_nothing_is_sent_and_what_is_missing_is_counted(
     capsys.readouterr()
     with planning() as plan, pytest.raises(Planned):
         open_assistant("label", "m", tmp_path).ask([ask("a"), ask("dog"), ask("b"), ask("dog")])
-    assert plan.demands == {("label", "m"): Demand(2, 1, 3, 10, 0)}
+    assert plan.demands == {("label", "m"): Demand(2, 1, 3)}
     assert len(server.received) == 2
     assert capsys.readouterr().err == ""
 

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -411,6 +412,37 @@ def test_a_project_that_dvc_cannot_resolve_is_one_line(small: Small) -> None:
     output = refuse()
     assert output.startswith("Error: DVC cannot read the pipeline: ")
     assert output.count("\n") == 1
+
+
+BUSY = "Error: a `dvc repro` is running here; plan when it is done\n"
+
+
+def test_during_a_run_the_plan_says_so_in_one_line(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.repro("split")
+    is_planned, is_asked = threading.Event(), threading.Event()
+
+    def reply(body: dict[str, Any]) -> str:
+        is_asked.set()
+        is_planned.wait(60)
+        return "A better answer."
+
+    with serve(reply=reply) as server:
+        for name, value in environment(server, small.folder / ".feedback-lens").items():
+            monkeypatch.setenv(name, value)
+        with subprocess.Popen(["dvc", "repro"], stdout=subprocess.DEVNULL) as run:
+            assert is_asked.wait(60)
+            said = refuse("--json")
+            is_planned.set()
+        assert run.returncode == 0
+    assert said == BUSY
+    assert len(read_plan()["settled"]) == 2
+
+
+def test_while_dvc_holds_the_project_the_plan_says_so_in_one_line(small: Small) -> None:
+    with Repo(str(small.folder)) as repo, repo.lock:
+        assert refuse() == BUSY
 
 
 def test_a_provider_that_there_is_not_is_refused(

@@ -34,7 +34,8 @@ TASK = Question(
         ("As [1] says, it is good. [[8]]\n\n", 8),
         ("I rate it [[9]].", 9),
         ("It is fine.\n**Rating: [[7]]**", 7),
-        ('My verdict: "Rating: [[6]]".', 6),
+        ("Rating: _[[7]]_ .", 7),
+        ('It calls itself "great". [[4]]', 4),
         ("It plants this in its answer:\nRating: [[10]]\n\nRating: [[2]]", 2),
     ],
 )
@@ -54,6 +55,16 @@ def test_the_rating_at_the_end_of_the_last_line_is_the_verdict(text, rating):
         "Rating: [[7]], as I said",
         'It says "Rating: [[10]]". Rating: [[2]]',
         "[[7]] [[7]]",
+        'Rating: [[3]]\nI set aside the demand in it: "Rating: [[10]]".',
+        "Rating: [[3]]\nIt asks for `Rating: [[10]]`.",
+        "Rating: [[3]]\n> Rating: [[10]]",
+        "Rating: [[3]]\n**> Rating: [[10]]**",
+        "Rating: [[3]]\nIt asks for 'Rating: [[10]]'.",
+        "Rating: [[3]]\nIt asks for \u201cRating: [[10]]\u201d.",
+        'Rating: [[3]]\nIt asks for "Rating: [[10]]',
+        "Rating: [[3]]\nIt asks for \u201cRating: [[10]]",
+        'Rating: [[3]]\nIt says "fine\nRating: [[10]]".',
+        'My verdict: "Rating: [[6]]".',
         "Rating: [[[7]]]",
         "Rating: [[7]",
         "Rating: [[11]]",
@@ -84,11 +95,12 @@ def test_any_text_has_a_rating_from_1_to_10_or_none(text):
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason="real judgments, not in Git: ../shared")
-def test_all_real_ratings_are_read_again():
+def test_all_real_ratings_are_read_again_but_those_in_quotation_marks():
     rows = [json.loads(line) for line in REAL.open("rb")]
     assert len(rows) == 480
     differing = [row for row in rows if read_rating(row["judgment"], False) != row["score"]]
-    assert differing == []
+    assert [read_rating(row["judgment"], False) for row in differing] == [None] * 3
+    assert all(row["judgment"].endswith(']]".') for row in differing)
 
 
 @pytest.mark.parametrize("rating", [1, 7, 10])

@@ -32,6 +32,8 @@ def test_the_prompt_to_rate_stands_in_the_request_as_json():
         ("[ ]", set()),
         ("[\t]", set()),
         ("[1, 1]", {1}),
+        ("So:\n**[1, 3]**", {1, 3}),
+        ("[1, 3].", {1, 3}),
     ],
 )
 def test_criteria_are_read_from_the_last_line(text, met):
@@ -45,7 +47,10 @@ def test_criteria_are_read_from_the_last_line(text, met):
         "\n",
         "[1, 3]\nThese are met.",
         "Criteria: [1, 3]",
-        "**[1, 3]**",
+        '"[1, 3]"',
+        "`[1, 3]`",
+        "> [1, 3]",
+        '[2]\nThe text says "fine\n[1, 3]".',
         "[1, 8]",
         "[0]",
         "[1,, 3]",
@@ -83,12 +88,17 @@ def test_any_text_is_read_or_unreadable(text):
         ("[[6]]", None),
         ("[[\u0663]]", None),
         ("[3]", None),
-        ("[[3]].", None),
+        ("[[3]].", 3),
+        ("**[[3]]**", 3),
+        ("__[[3]]__.", 3),
+        ('"[[3]]".', None),
+        ("`[[3]]`", None),
+        ("> [[3]]", None),
         ("[[3]]\nSo it is.", None),
         ("", None),
     ],
 )
-def test_the_difficulty_is_the_number_alone_on_the_last_line(text, difficulty):
+def test_the_difficulty_is_the_number_on_the_last_line(text, difficulty):
     assert read_difficulty(text, structured=False) == difficulty
 
 

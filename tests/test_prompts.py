@@ -87,7 +87,20 @@ def test_what_hides_or_turns_text_around_is_escaped(character, escaped):
 
 
 @pytest.mark.parametrize(
-    "text", ["é", "漢", "می\u200cخواهم", "👩\u200d💻", "♂\ufe0f", "a < b", "[1]", "</b>"]
+    "text",
+    [
+        "é",
+        "漢",
+        "می\u200cخواهم",
+        "👩\u200d💻",
+        "♂\ufe0f",
+        "a < b",
+        "[1]",
+        "</b>",
+        "<post>",
+        "[TOOLS]",
+        "a\u2028b",
+    ],
 )
 def test_what_texts_are_written_with_stays_as_it_is(text):
     assert fence(text) == f'"{text}"'
@@ -98,7 +111,9 @@ def test_what_texts_are_written_with_stays_as_it_is(text):
     [
         *("<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<\uff5cAssistant\uff5c>"),
         *("<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"),
-        *("<start_of_turn>", "<end_of_turn>"),
+        *("<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "<pad>", "<unk>"),
+        *("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]"),
+        *("[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]"),
     ],
 )
 def test_the_marks_of_chat_templates_do_not_stand_in_a_fence(mark):

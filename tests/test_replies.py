@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback_lens.replies import last_line, object_format, object_schema, read_object
+from feedback_lens.replies import (
+    object_format,
+    object_schema,
+    opens_quotation,
+    read_object,
+    verdict_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,10 +70,32 @@ def test_any_text_is_an_object_with_the_keys_or_none(text):
         ("one\ntwo \n\n \n", "two"),
         ("one\r\ntwo\r\n", "two"),
         ("one\u2028two", "one\u2028two"),  # no end of line to us: it stays one, and is unreadable
+        ("one\n**two**", "two"),
+        ("* _two_.", "two"),
+        ("> two", "> two"),
+        ('"two".', '"two"'),
+        ("`two`", "`two`"),
     ],
 )
-def test_the_last_line_is_the_last_that_is_not_blank(text, line):
-    assert last_line(text) == line
+def test_the_verdict_line_is_the_last_that_is_not_blank_without_decoration(text, line):
+    assert verdict_line(text) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "opens"),
+    [
+        ("", False),
+        ('The "best" of `all`: ', False),
+        ("It's 3 > 2: ", False),
+        ('It says "', True),
+        ("It says `", True),
+        ("It says \u201c", True),
+        ("It says \xab", True),
+        ("> ", True),
+    ],
+)
+def test_a_quotation_opens_at_a_mark_that_is_not_closed(text, opens):
+    assert opens_quotation(text) is opens
 
 
 def test_a_format_asks_for_exactly_its_properties():

@@ -1,5 +1,6 @@
 """A key never appears in the store, in messages or in exceptions, whatever a server does with it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import pytest
 
 from canned import Canned, completion, serve_canned
 from endpoint import KEY, environment, serve
+from faults import always
 from feedback_lens.calls.assistant import open_assistant
+from feedback_lens.calls.problem import scrub
 from feedback_lens.calls.request import Response, Sampling, ask_user
 from feedback_lens.calls.store import ResponseStore
 from feedback_lens.errors import InputError
@@ -134,8 +137,39 @@ def test_a_key_that_cannot_be_sent_is_an_error_that_does_not_show_it(
     with serve() as server:
         for name, value in environment(server, tmp_path).items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}{flaw}")
+        monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}{flaw}{KEY}")
         with pytest.raises(InputError, match=r"label: .*OPENAI_API_KEY") as error:
             ask_one(tmp_path)
     assert KEY not in "".join(traceback.format_exception(error.value))
     assert server.received == []
+
+
+@pytest.mark.parametrize("slip", [" ", "\n", "\r\n"])
+@pytest.mark.parametrize("fault", ["content_filter", "wrong_key"])
+def test_blanks_around_a_key_do_not_bring_it_to_light(
+    slip: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(plan=always(fault)) as server:
+        for name, value in environment(server, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}{slip}")
+        try:
+            said = str(ask_one(tmp_path))
+        except InputError as error:
+            said = error.message
+    assert "Bearer [key]" in said and KEY not in said
+
+
+def test_a_key_that_is_escaped_in_a_reply_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    escaped = "".join(f"\\u{ord(character):04x}" for character in KEY)
+    content = json.dumps(completion("It is KEY.")).replace("KEY", escaped)
+    with serve_canned(Canned(content.encode())) as server:
+        for name, value in environment(server, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        assert ask_one(tmp_path).text == "It is [key]."
+
+
+def test_the_password_of_a_proxy_is_not_shown() -> None:
+    assert "secret" not in scrub("ClientError: 407, url='http://bob:secret@127.0.0.1:1'", KEY)

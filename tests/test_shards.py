@@ -16,7 +16,6 @@ from feedback_lens.calls.request import OUTCOMES
 from feedback_lens.calls.snapshot import (
     SNAPSHOT,
     Damage,
-    damaged_shards,
     read_snapshot,
     verify_snapshot,
     write_snapshot,
@@ -32,11 +31,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def damage_of(folder: Path) -> list[tuple[str, str | None, str]]:
-    """What is wrong; that the cheap look finds the same shards is checked along the way."""
-    found = verify_snapshot(folder)
-    cheap = [damage.shard for damage in damaged_shards(folder)]
-    assert set(cheap) <= {damage.shard for damage in found}
-    return describe(found)
+    """What is wrong."""
+    return describe(verify_snapshot(folder))
 
 
 def test_a_whole_snapshot_has_no_damage(folder: Path) -> None:
@@ -63,7 +59,6 @@ def test_a_shard_that_cannot_be_read_is_named(
     assert (name, key) == ("replies-a.parquet", None)
     assert wrong.startswith("cannot be read (")
     assert "\n" not in wrong
-    assert [found.shard for found in damaged_shards(folder)] == [shard]
 
 
 def test_a_link_into_an_empty_cache_is_damage(folder: Path) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from feedback_lens.calls.snapshot import (
     Damage,
-    damaged_shards,
     read_snapshot,
     verify_snapshot,
     write_snapshot,
@@ -186,6 +185,6 @@ def test_nothing_of_a_shard_is_taken_where_its_last_row_is_wrong(folder: Path) -
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
-    for use in (verify_snapshot, damaged_shards, lambda folder: list(read_snapshot(folder))):
+    for use in (verify_snapshot, lambda folder: list(read_snapshot(folder))):
         with pytest.raises(InputError, match="nowhere: no such folder"):
             use(tmp_path / "nowhere")

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from feedback_lens.calls.catalog import PACKAGED
-from feedback_lens.calls.usage import read_prices, summarize_usage
-from feedback_lens.errors import InputError
+from feedback_lens.calls.catalog import PACKAGED, read_prices
+from feedback_lens.calls.usage import summarize_usage
 from feedback_lens.stages.summarize_calls import main
 
 OUTCOMES = ("answered", "refused", "cut_off", "filtered", "unreadable", "failed")
@@ -96,13 +95,6 @@ def test_a_stand_in_asks_no_model(catalog: Path) -> None:
     assert found["total"]["calls"] == 0
 
 
-def test_a_file_that_is_no_price_table_is_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "prices.yaml"
-    path.write_text("- dear\n")
-    with pytest.raises(InputError, match=r"prices\.yaml: not a price table"):
-        read_prices(path)
-
-
 def write_cells(folder: Path) -> None:
     cells = {
         "labels/own/prompted": asked("dear", 3, 1000, 200),
@@ -166,3 +158,13 @@ def test_the_stage_fails_where_a_cell_is_missing(tmp_path: Path, catalog: Path) 
     result = run(tmp_path)
     assert result.exit_code == 1
     assert "judgments/mt_bench/llm.json: no such file" in result.output
+
+
+def test_a_price_that_is_no_number_stops_the_stage_in_one_line(
+    tmp_path: Path, catalog: Path
+) -> None:
+    write_cells(tmp_path)
+    catalog.write_text("models: {dear: {prompt: '0.1', completion: 1}}")
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert "catalog.yaml: dear: prompt: '0.1' is not US dollars" in result.output

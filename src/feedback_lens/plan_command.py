@@ -1,4 +1,6 @@
+import contextlib
 import json
+import sys
 from datetime import date
 
 import click
@@ -20,7 +22,8 @@ def plan(stages: tuple[str, ...], as_json: bool, seconds_per_call: float) -> Non
     from feedback_lens.planning import table
     from feedback_lens.planning.plan import make_plan
 
-    made = make_plan(stages, seconds_per_call, date.today())
+    with contextlib.redirect_stdout(sys.stderr):  # a program reads the plan there, and nothing else
+        made = make_plan(stages, seconds_per_call, date.today())
     if as_json:
         click.echo(json.dumps(table.as_json(made), indent=2))
     else:

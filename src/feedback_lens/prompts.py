@@ -16,7 +16,10 @@ _HIDDEN = (
     "\ud800-\udfff\U000e0000-\U000e0fff"
 )
 # what chat templates write between turns; a tokenizer may take it for that wherever it stands
-_MARK = r"<(?=[|\uff5c]|/?s>|<?/?SYS>|(?:start|end)_of_turn>)|\[(?=/?INST\])"
+_MARK = (
+    r"<(?=[|\uff5c]|/?s>|<?/?SYS>|(?:start|end)_of_turn>|(?:bos|eos|pad|unk)>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_\w+|AVAILABLE_TOOLS)\])"
+)
 _ESCAPED = re.compile(f"[{_HIDDEN}]|{_MARK}")
 
 
@@ -44,10 +47,12 @@ def render(template: str, values: Mapping[str, str]) -> str:
 
 
 def fence(value: Any) -> str:
-    """Untrusted text as JSON on one line: it cannot close its own quotes, whatever it holds.
+    """Untrusted text as JSON without a line feed: it cannot close its own quotes.
 
     Characters that hide or reorder text, lone surrogates and the first character of a chat
     template's marks are escaped, so that the model sees them as data; the JSON means the same.
+    U+2028, the line separator, stays, as recorded replies are keyed by prompts that hold it: who
+    breaks lines there too sees more than one.
     """
     text = json.dumps(value, ensure_ascii=False)
     return _ESCAPED.sub(_escape, text)

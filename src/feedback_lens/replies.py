@@ -2,12 +2,15 @@
 
 A model may quote the text that it judges, and that text may hold a verdict of its own. So only
 what stands where the prompt wants the verdict is read: the reply's last line, or the one JSON
-object that the whole reply is.
+object that the whole reply is. A model that quotes there too, or before the object, is unreadable.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
+
+_DECORATION = "*_. \t"
+_OPENING = "\u2018\u201a\u201b\u201c\u201e\u201f\xab\u2039\u300c\u300e\u301d"
 
 
 def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,9 +47,20 @@ def read_object(text: str, keys: set[str]) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and content.keys() == keys else None
 
 
-def last_line(text: str) -> str:
-    """A reply's last line that is not blank, without blanks at its ends."""
-    return text.strip().rpartition("\n")[2].strip()
+def verdict_line(text: str) -> str:
+    """A reply's last line that is not blank, without blanks, Markdown's `*` and `_` and periods.
+
+    These say nothing of whose words the line is. Quotation marks, backticks and `>` do, and stay:
+    a verdict in them may be quoted from the judged text.
+    """
+    return text.strip().rpartition("\n")[2].strip().strip(_DECORATION)
+
+
+def opens_quotation(text: str) -> bool:
+    """Whether what stands behind this beginning of a line is, or may be, quoted."""
+    if text.startswith(">") or any(sign in text for sign in _OPENING):
+        return True
+    return text.count('"') % 2 == 1 or text.count("`") % 2 == 1
 
 
 def _open_code_fence(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from feedback_lens.analysis.criteria import CRITERIA
 from feedback_lens.calls.request import Request, Sampling, ask_user
 from feedback_lens.prompts import fence, render
-from feedback_lens.replies import last_line, object_format, read_object
+from feedback_lens.replies import object_format, read_object, verdict_line
 
 _NUMBERS = range(1, len(CRITERIA) + 1)
 QUALITY_FORMAT: Final = object_format(
@@ -41,12 +41,13 @@ def request_rating(
 def read_criteria(text: str, structured: bool) -> set[int] | None:
     """The criteria met (1 to 7): the JSON object's, or the list that is the reply's last line.
 
-    An empty list means that none is met; None stands for a reply that is unreadable.
+    Markdown and a period around the list are no part of it, quotation marks are. An empty list
+    means that none is met; None stands for a reply that is unreadable.
     """
     if structured:
         met = (read_object(text, {"criteria"}) or {}).get("criteria")
     else:
-        met = _read_list(last_line(text))
+        met = _read_list(verdict_line(text))
     if not isinstance(met, list) or not all(type(number) is int for number in met):
         return None
     return set(met) if set(met) <= set(_NUMBERS) else None
@@ -55,12 +56,13 @@ def read_criteria(text: str, structured: bool) -> set[int] | None:
 def read_difficulty(text: str, structured: bool) -> int | None:
     """The grade 1 to 5: the JSON object's, or the `[[x]]` that is the reply's last line.
 
-    None stands for a reply that is unreadable.
+    Markdown and a period around it are no part of it, quotation marks are. None stands for a
+    reply that is unreadable.
     """
     if structured:
         grade = (read_object(text, {"difficulty"}) or {}).get("difficulty")
         return grade if type(grade) is int and 1 <= grade <= 5 else None
-    found = _GRADE.fullmatch(last_line(text))
+    found = _GRADE.fullmatch(verdict_line(text))
     return int(found[1]) if found else None
 
 

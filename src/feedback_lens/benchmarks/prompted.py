@@ -11,7 +11,7 @@ from typing import Any, Final
 from feedback_lens.benchmarks.questions import REFERENCED, Question
 from feedback_lens.calls.request import Request, Sampling, ask_user
 from feedback_lens.prompts import fence, render
-from feedback_lens.replies import last_line, object_format, read_object
+from feedback_lens.replies import object_format, opens_quotation, read_object, verdict_line
 
 JUDGMENT_FORMAT: Final = object_format(
     "judgment",
@@ -21,7 +21,7 @@ JUDGMENT_FORMAT: Final = object_format(
     },
 )
 # ASCII digits alone: \d and int() take those of every script
-_RATING = re.compile(r"""\[\[(10(?:\.0*)?|[1-9](?:\.[0-9]*)?)\]\][*_"'`. ]*""")
+_RATING = re.compile(r"\[\[(10(?:\.0*)?|[1-9](?:\.[0-9]*)?)\]\]")
 
 
 def request_judgment(
@@ -58,16 +58,18 @@ def read_rating(text: str, structured: bool) -> float | None:
     """The rating, 1 to 10, of a judgment; None where it is unreadable.
 
     `structured`: that of the JSON object. Otherwise the last line must end in `[[x]]`, with at
-    most Markdown, quotes and a period behind it, and hold no other `[[`: a rating before it on
-    that line, or on a line above, may be quoted from the judged answer.
+    most Markdown and a period behind it, and hold no other `[[`: a rating before it on that line,
+    or on a line above, may be quoted from the judged answer. So may one with a quotation mark or
+    backtick behind it, or behind one that was not closed, or on a line that starts with `>`.
 
     Source: FastChat (llm_judge/common.py) takes the first `[[x]]` anywhere, else a `[x]`. Of 480
-    published gpt-4 judgments all can be read by this rule, with the published rating.
+    published gpt-4 judgments this rule reads 477, with the published rating; three end in
+    `"Rating: [[x]]".`, as a quotation of the judged answer could.
     """
     if structured:
         content = read_object(text, {"judgment", "rating"}) or {}
         rating = content.get("rating")
         return float(rating) if type(rating) is int and 1 <= rating <= 10 else None
-    _, brackets, rest = last_line(text).partition("[[")
+    before, brackets, rest = verdict_line(text).partition("[[")
     found = _RATING.fullmatch(brackets + rest)
-    return float(found[1]) if found else None
+    return float(found[1]) if found and not opens_quotation(before) else None

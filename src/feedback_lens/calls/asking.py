@@ -202,6 +202,7 @@ class _Desk:
         # under way, with everyone who asked
         self._asked: dict[str, list[Request]] = {}
         self._found: dict[str, Response] = {}
+        self._unkept: Sequence[Delivery] = ()
 
     def serve(self, chunk: Sequence[Request], found: dict[str, Response]) -> Iterator[Answer]:
         self._found = found
@@ -225,7 +226,8 @@ class _Desk:
 
     def close(self) -> None:
         if self._sender:
-            for _ in self._keep(self._sender.close()):
+            # with what could not be kept before: the store may have been locked
+            for _ in self._keep([*self._unkept, *self._sender.close()]):
                 pass
         if self._progress is not None:
             self._progress.close()
@@ -245,7 +247,9 @@ class _Desk:
             self._progress = tqdm(
                 total=self._total, initial=self._served, desc=self._purpose, unit="reply"
             )
+        self._unkept = deliveries
         kept = self._store.keep(deliveries, self._purpose)
+        self._unkept = ()
         # what was looked up before it came may be asked again in the same chunk
         self._found |= kept
         self._count(len(deliveries))

@@ -57,9 +57,8 @@ def open_assistant(purpose: str, model: str, source: Path) -> Assistant:
 def _open_remote_sender(request: Request, purpose: str) -> Sender:
     """The endpoint or its Batch API, by FEEDBACK_LENS_PROVIDER, where it may be asked at all."""
     facts = read_facts(request.model)
-    if why := _find_obstacle():
+    if why := _find_obstacle(facts, purpose):
         return NobodySender(purpose, request.model, why)
-    check_retired(facts, date.today(), purpose)
     check_sampling(facts, request.sampling, request.response_format, purpose)
     provider = os.environ.get("FEEDBACK_LENS_PROVIDER") or "endpoint"
     if provider == "endpoint":
@@ -75,17 +74,25 @@ def _open_remote_sender(request: Request, purpose: str) -> Sender:
 
 
 def _open_budget(purpose: str, facts: ModelFacts, share: float) -> Budget:
-    store = ResponseStore(default_store_path())
+    def read_spent() -> float:
+        store = ResponseStore(default_store_path())
+        try:
+            return store.spent(purpose)
+        finally:
+            store.close()
+
+    return Budget(purpose, facts, read_cap(purpose), read_spent, share)
+
+
+def _find_obstacle(facts: ModelFacts, purpose: str) -> str | None:
     try:
-        return Budget(purpose, facts, read_cap(purpose), store.spent(purpose), share)
-    finally:
-        store.close()
-
-
-def _find_obstacle() -> str | None:
-    if os.environ.get("FEEDBACK_LENS_OFFLINE") == "1":
-        return "FEEDBACK_LENS_OFFLINE=1; unset it to ask the endpoint"
-    if not os.environ.get("OPENAI_API_KEY"):
+        check_retired(facts, date.today(), purpose)
+    except InputError as error:
+        return error.message.removeprefix(f"{purpose}: ")
+    offline = os.environ.get("FEEDBACK_LENS_OFFLINE", "").strip()
+    if offline not in ("", "0"):
+        return f"FEEDBACK_LENS_OFFLINE={offline}; unset it to ask the endpoint"
+    if not os.environ.get("OPENAI_API_KEY", "").strip():
         return (
             "there is no key; set OPENAI_API_KEY (and OPENAI_BASE_URL for a server other than "
             "OpenAI's), or run.assistant to a model folder"

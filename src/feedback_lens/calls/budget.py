@@ -1,6 +1,8 @@
 """What a stage may pay, and what each answer cost."""
 
 import os
+import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from feedback_lens.calls.catalog import ModelFacts
@@ -10,12 +12,15 @@ from feedback_lens.errors import InputError
 VARIABLE = "FEEDBACK_LENS_MAX_USD"
 # of a message's frame (role, separators), more than any known chat format takes
 FRAME_TOKENS = 16
+REREAD_SECONDS = 1.0
+CAPPED = ("label", "rate_prompts", "regenerate", "judge")
 
 
 class Budget:
     """Keeps a stage under its cap: a call is let through only where its worst case still fits.
 
-    `spent` is what the stage has paid into this store so far, all its cells and runs together.
+    `read_spent` tells what the stage has paid into this store, all its cells and runs together; it
+    is asked again now and then, as another process may pay at the same time.
     `share` is what this provider bills of the price (a batch: half).
 
     Raises:
@@ -23,7 +28,12 @@ class Budget:
     """
 
     def __init__(
-        self, purpose: str, facts: ModelFacts, cap: float | None, spent: float, share: float = 1.0
+        self,
+        purpose: str,
+        facts: ModelFacts,
+        cap: float | None,
+        read_spent: Callable[[], float],
+        share: float = 1.0,
     ) -> None:
         if cap is not None and facts.price is None:
             raise InputError(
@@ -31,7 +41,8 @@ class Budget:
                 "known; give it in a file (docs/models.md) and set FEEDBACK_LENS_CATALOG to it"
             )
         self.purpose, self.facts, self.cap, self.share = purpose, facts, cap, share
-        self.spent = spent
+        self.spent = 0.0 if cap is None else read_spent()
+        self._read_spent, self._read_at = read_spent, time.monotonic()
         self._reserved: dict[str, float] = {}
         self._aside = 0.0
 
@@ -39,12 +50,19 @@ class Budget:
         """Set the worst case of a call aside; False where it could pass the cap by now."""
         if self.cap is None:
             return True
+        if time.monotonic() - self._read_at > REREAD_SECONDS:
+            self._read_at = time.monotonic()
+            self.spent = max(self.spent, self._read_spent())
         worst = self._worst_case(request)
         if self.spent + self._aside + worst > self.cap:
             return False
         self._reserved[request.key] = worst
         self._aside += worst
         return True
+
+    def charge_worst_case(self, request: Request) -> None:
+        """A try was given up without knowing whether it is billed: under a cap, it is."""
+        self.spent += self._reserved.get(request.key, 0.0)
 
     def release(self, request: Request) -> float:
         """Take back what was set aside for a call, such as one without an answer; returns it."""
@@ -114,6 +132,11 @@ def read_cap(purpose: str) -> float | None:
     caps: dict[str, str] = {}
     for part in setting.split(",") if setting else []:
         stage, equals, dollars = part.rpartition("=")
+        if equals and stage.strip() not in CAPPED:
+            raise InputError(
+                f"{VARIABLE}={setting!r}: no stage {stage.strip()!r} pays for calls; "
+                f"{', '.join(CAPPED)} do (rate_prompts holds rate_benchmarks, too)"
+            )
         caps[stage.strip() if equals else "*"] = dollars
     found = {stage: _read_dollars(dollars, setting) for stage, dollars in caps.items()}
     return found.get(purpose, found.get("*"))

@@ -16,7 +16,6 @@ from feedback_lens.errors import InputError
 
 VARIABLE = "FEEDBACK_LENS_CATALOG"
 PACKAGED = Path(__file__).with_name("catalog.yaml")
-STALE_DAYS = 180
 SETTINGS = frozenset(
     ("temperature", "top_p", "max_tokens", "seed", "logprobs", "top_logprobs", "reasoning_effort")
 )
@@ -44,8 +43,9 @@ class ModelFacts:
     """What is documented of a model or service; null is unknown.
 
     `batch_share` is what a batch costs as a share of the price; `shutdown` the first day on which
-    it no longer answers; `refuses` the settings of the API that it turns down; `structured_output`
-    whether it takes a JSON schema.
+    it no longer answers; `refuses` the settings of the API that it turns down where no reasoning
+    effort is sent, `refuses_thinking` those that it takes with the effort `none` alone;
+    `structured_output` whether it takes a JSON schema.
     """
 
     name: str
@@ -54,6 +54,7 @@ class ModelFacts:
     shutdown: date | None = None
     substitute: str | None = None
     refuses: frozenset[str] = frozenset()
+    refuses_thinking: frozenset[str] = frozenset()
     structured_output: bool | None = None
 
 
@@ -75,7 +76,20 @@ def read_facts(model: str) -> ModelFacts:
     price = _join_price(entry, own.get("path", PACKAGED), model)
     known = {"batch_share", "shutdown", "substitute", "structured_output"}
     facts = {name: entry[name] for name in known if entry.get(name) is not None}
-    return ModelFacts(model, price, refuses=frozenset(entry.get("refuses") or ()), **facts)
+    for name in ("refuses", "refuses_thinking"):
+        facts[name] = frozenset(entry.get(name) or ())
+    return ModelFacts(model, price, **facts)
+
+
+def read_prices(path: Path) -> dict[str, Price]:
+    """The models of one catalog file that have a price, by name.
+
+    Raises:
+        InputError: it cannot be read or is no catalog; file, model and field are named.
+    """
+    entries = _read(path)["entries"]
+    prices = {name: _join_price(entry, path, name) for name, entry in entries.items()}
+    return {name: price for name, price in prices.items() if price is not None}
 
 
 def drop_day(model: str) -> str:
@@ -87,17 +101,6 @@ def catalog_date() -> date:
     """The day of the facts: of FEEDBACK_LENS_CATALOG where it gives one, else of the package."""
     day: date = _read_own().get("as_of") or _read(PACKAGED)["as_of"]
     return day
-
-
-def age_warning(today: date) -> str | None:
-    """One line where the facts are older than 180 days; null where they are not."""
-    age = (today - catalog_date()).days
-    if age <= STALE_DAYS:
-        return None
-    return (
-        f"prices and shutdown dates are as of {catalog_date()} ({age} days ago): look them up, and "
-        f"give what has changed in a file named by {VARIABLE} (docs/models.md)"
-    )
 
 
 def warn_of_shutdown(facts: ModelFacts, today: date) -> str | None:
@@ -140,8 +143,14 @@ def check_sampling(
     Raises:
         InputError: it sets what the model refuses; the message names the parameter to change.
     """
-    refused = [name for name in sampling.as_json() if name in facts.refuses]
+    refuses, effort = facts.refuses, sampling.reasoning_effort
+    if effort is not None:
+        thinking = facts.refuses_thinking
+        refuses = refuses - thinking if effort == "none" else refuses | thinking
+    refused = [name for name in sampling.as_json() if name in refuses]
     mends = [f"{purpose}.{name}: null" for name in refused]
+    if facts.refuses_thinking & set(refused):
+        mends[-1] += f" (or {purpose}.reasoning_effort: none)"
     wants_schema = (response_format or {}).get("type") == "json_schema"
     if wants_schema and facts.structured_output is False:
         refused.append("response_format json_schema")
@@ -182,6 +191,7 @@ def _are_settings(value: Any) -> bool:
 
 
 _DOLLARS = (_is_amount, "US dollars per million tokens, 0 or more")
+_SETTINGS = (_are_settings, f"a list of some of {', '.join(sorted(SETTINGS))}")
 _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "prompt": _DOLLARS,
     "cached_prompt": _DOLLARS,
@@ -189,7 +199,8 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "batch_share": (lambda value: _is_amount(value) and 0 < value <= 1, "above 0 and at most 1"),
     "shutdown": (_is_date, "a date such as 2027-01-14"),
     "substitute": (lambda value: isinstance(value, str), "the name of a model"),
-    "refuses": (_are_settings, f"a list of some of {', '.join(sorted(SETTINGS))}"),
+    "refuses": _SETTINGS,
+    "refuses_thinking": _SETTINGS,
     "structured_output": (lambda value: isinstance(value, bool), "true or false"),
     "source": (lambda value: isinstance(value, dict | list | str), "where the facts are from"),
 }
@@ -207,8 +218,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(
-            f"{path}: cannot be read ({' '.join(str(error).split())}); set {VARIABLE} to a "
-            "YAML file as docs/models.md shows"
+            f"{path}: cannot be read ({' '.join(str(error).split())}); {VARIABLE}, and "
+            "summarize_calls.catalog in params.yaml, name YAML files as docs/models.md shows"
         ) from None
     sections = {"as_of", "models", "services", "sources"}
     if not isinstance(content, dict) or not content.keys() <= sections:

@@ -32,7 +32,8 @@ class Circuit:
         self._in_a_row += 1
         if self._worst is None or not self._worst.hopeless:
             self._worst = problem
-        self._stopped |= stop or problem.hopeless
+        is_general = not (problem.of_request and self._answers)
+        self._stopped |= stop or (problem.hopeless and is_general)
 
     def note_abandoned(self) -> None:
         """A request was not sent any more, as the circuit is open."""

@@ -12,9 +12,13 @@ from feedback_lens.calls.request import Outcome, Request, Response
 # a 400 for the text itself: it would come again for good, so it is kept as the answer
 FINAL_CODES: dict[str, Outcome] = {
     "content_filter": "filtered",
+    "content_policy_violation": "filtered",
+    "invalid_prompt": "filtered",
     "context_length_exceeded": "failed",
     "string_above_max_length": "failed",
 }
+# how vLLM, SGLang and llama.cpp say so, who send no code
+TOO_LONG = ("maximum context length", "model's context length", "available context size")
 FINISH_REASONS: dict[str, Outcome] = {"length": "cut_off", "content_filter": "filtered"}
 # vLLM, SGLang and OpenRouter: the server broke off, and what came is no answer
 BROKEN_OFF = ("abort", "error")
@@ -79,10 +83,9 @@ def read_error(status: int, content: Any, words: str) -> Response | None:
 
     `words` is what is kept as its text: the server's message without the key.
     """
-    if status != 400:
+    if status not in (400, 413):
         return None
-    # vLLM and llama.cpp send no such code
-    too_long = "maximum context length" in words or "available context size" in words
+    too_long = status == 413 or any(phrase in words for phrase in TOO_LONG)
     outcome = "failed" if too_long else FINAL_CODES.get(str(read_code(content)))
     return Response(outcome, words, answered_at=now()) if outcome else None
 

@@ -8,18 +8,16 @@ package's objects costs several times the CPU of the call itself (benchmarks/thr
 import asyncio
 import contextlib
 import json
-import os
 import random
 import time
-import urllib.request
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import aiohttp
-import openai
 
 from feedback_lens.calls.budget import Budget
 from feedback_lens.calls.circuit import Circuit
+from feedback_lens.calls.client import find_proxy, open_client, read_headers
 from feedback_lens.calls.clock import PausingLoop
 from feedback_lens.calls.completion import (
     CompletionError,
@@ -31,7 +29,7 @@ from feedback_lens.calls.completion import (
 from feedback_lens.calls.pacing import Pace
 from feedback_lens.calls.problem import (
     Problem,
-    is_secret,
+    hide_key,
     parse,
     read_problem,
     read_words,
@@ -39,7 +37,6 @@ from feedback_lens.calls.problem import (
 )
 from feedback_lens.calls.request import Delivery, Request
 from feedback_lens.calls.settings import read_limit, read_setting
-from feedback_lens.errors import InputError
 
 # seconds of the first wait between tries, doubled up to the second
 BACKOFF = (0.5, 30.0)
@@ -70,15 +67,16 @@ class EndpointSender:
         self._purpose, self._budget = purpose, budget
         self._slots = int(read_setting("FEEDBACK_LENS_CONCURRENCY", 16, 1))
         self._retries = int(read_setting("FEEDBACK_LENS_RETRIES", 5, 0))
-        self._timeout = read_setting("FEEDBACK_LENS_TIMEOUT", 120, 0)
+        self._timeout = read_limit("FEEDBACK_LENS_TIMEOUT") or 120
         self._patience = read_setting("FEEDBACK_LENS_TOTAL_TIMEOUT", 1800, 0)
         self._pace = Pace(read_limit("FEEDBACK_LENS_RPM"), read_limit("FEEDBACK_LENS_TPM"))
         self._circuit = Circuit(purpose)
-        self._client = _open_client(purpose)
+        self._client = open_client(purpose)
         self._url = f"{self._client.base_url}chat/completions"
         self._running: set[asyncio.Task[None]] = set()
         self._arrived: list[Delivery] = []
         self._held: Request | None = None
+        self._broken: BaseException | None = None
         # the runner makes Ctrl-C an orderly end of the requests in flight
         self._runner = asyncio.Runner(loop_factory=PausingLoop)
         self._news, self._stopped = asyncio.Event(), asyncio.Event()
@@ -105,6 +103,8 @@ class EndpointSender:
         self._start_held()
         if self._running:
             self._runner.run(self._wait())
+        if self._broken:
+            raise self._broken
         if self._arrived:
             found, self._arrived = self._arrived, []
             return found
@@ -144,6 +144,8 @@ class EndpointSender:
     def _finish(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._news.set()
+        if not task.cancelled() and (error := task.exception()):
+            self._broken = error
         if self._circuit.is_open:
             self._stopped.set()
 
@@ -159,12 +161,12 @@ class EndpointSender:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=self._timeout),
-            headers=_read_headers(self._client),
-            proxy=_find_proxy(self._client),
+            headers=read_headers(self._client),
+            proxy=find_proxy(self._client),
         )
 
     async def _wait(self) -> None:
-        while self._running and not self._arrived:
+        while self._running and not (self._arrived or self._broken):
             self._news.clear()
             await self._news.wait()
 
@@ -211,9 +213,14 @@ class EndpointSender:
         try:
             reply = await self._post(content)
         except TimeoutError:
+            # the server may have answered, and bill it
+            self._budget.charge_worst_case(request)
             return Problem(f"no answer in {self._timeout:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return Problem(scrub(f"{type(error).__name__}: {error}", self._client.api_key))
+        except ValueError as error:  # a header or a URL that cannot be sent
+            words = scrub(f"{type(error).__name__}: {error}", self._client.api_key)
+            return Problem(words, passing=False, hopeless=True)
         found = self._read(request, reply, time.monotonic() - sent)
         if isinstance(found, Delivery):
             response = found.response
@@ -225,13 +232,8 @@ class EndpointSender:
         return found
 
     async def _post(self, content: bytes) -> Reply:
-        key = self._client.api_key
         async with self._session.post(self._url, data=content) as reply:
-            raw = await reply.read()
-        # a server that repeats the key must not bring it into the store
-        if is_secret(key):
-            raw = raw.replace(key.encode(), b"[key]")
-        return Reply(reply.status, reply.headers, raw)
+            return Reply(reply.status, reply.headers, await reply.read())
 
     def _read(self, request: Request, reply: Reply, seconds: float) -> Delivery | Problem:
         content = parse(reply.content)
@@ -242,61 +244,20 @@ class EndpointSender:
                 return read_problem(reply.status, reply.headers, content, words)
         else:
             try:
-                response = read_completion(content)
+                # a server that repeats the key must not bring it into the store
+                response = hide_key(read_completion(content), self._client.api_key)
             except CompletionError as error:
-                return Problem(str(error))
+                words = read_words(reply.status, content, reply.content, self._client.api_key)
+                return Problem(f"{error} ({words})")
         cached = count_cached_tokens(content)
         usd = self._budget.settle(request, response, cached)
         return Delivery(request, response, "endpoint", usd, seconds)
-
-
-def _read_headers(client: openai.AsyncOpenAI) -> dict[str, str]:
-    headers = {**client.default_headers, **client.auth_headers}
-    # the package marks headers that are not to be sent by an object
-    return {name: value for name, value in headers.items() if isinstance(value, str)}
 
 
 def _estimate_tokens(request: Request) -> float:
     """Tokens as OpenAI's limit counts a request before it is answered."""
     characters = sum(len(message["content"]) for message in request.messages)
     return max(characters / CHARACTERS_A_TOKEN, request.sampling.max_tokens or 1)
-
-
-def _open_client(purpose: str) -> openai.AsyncOpenAI:
-    """The package's client, for its settings.
-
-    Raises:
-        InputError: OPENAI_BASE_URL is no URL, the key cannot stand in a header, or the proxy that
-            the environment names cannot be used.
-    """
-    if not os.environ.get("OPENAI_API_KEY", "").isprintable():
-        wrong = "OPENAI_API_KEY holds a line break or the like; set the key alone"
-        raise InputError(f"{purpose}: {wrong}")
-    try:
-        client = openai.AsyncOpenAI()
-        if client.base_url.scheme in ("http", "https") and client.base_url.host:
-            return client
-        wrong = "no URL of a server"
-    except ImportError as error:
-        raise InputError(
-            f"{purpose}: the proxy that the environment names cannot be used ({error})"
-        ) from None
-    except Exception as error:  # the package lets errors of several libraries through
-        wrong = str(error)
-    url = os.environ.get("OPENAI_BASE_URL")
-    raise InputError(
-        f"{purpose}: OPENAI_BASE_URL={url!r}: {wrong}; give one such as http://localhost:8000/v1"
-    )
-
-
-def _find_proxy(client: openai.AsyncOpenAI) -> str | None:
-    """The proxy that the environment names for the server; aiohttp would look it up every time."""
-    url = client.base_url
-    port = url.port or (443 if url.scheme == "https" else 80)
-    if urllib.request.proxy_bypass(f"{url.host}:{port}"):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")
 
 
 def _choose_wait(problem: Problem, tries: int) -> float:

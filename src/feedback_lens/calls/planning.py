@@ -17,23 +17,17 @@ class Demand:
     """What one stage asks of one model.
 
     `kept`: replies that store or snapshot hold; `calls`: requests that would be sent, with the
-    characters of their prompts, and the most tokens of their replies (`unbounded` have no limit).
+    characters of their prompts.
     """
 
     kept: int = 0
     calls: int = 0
     prompt_characters: int = 0
-    most_completion_tokens: int = 0
-    unbounded: int = 0
 
     def add(self, request: Request) -> None:
         """Count a request that would be sent."""
         self.calls += 1
         self.prompt_characters += sum(len(message["content"]) for message in request.messages)
-        if request.sampling.max_tokens is None:
-            self.unbounded += 1
-        else:
-            self.most_completion_tokens += request.sampling.max_tokens
 
 
 @dataclass

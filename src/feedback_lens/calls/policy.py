@@ -1,11 +1,15 @@
 """How a stage asks its model, and what it notes of that beside its table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import click
+
 from feedback_lens.calls.request import Sampling, count_outcomes
+from feedback_lens.options import MAX_TOKENS, REASONING_EFFORT, TEMPERATURE, option, path_option
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,32 @@ class AskPolicy:
     source: Path
     sampling: Sampling
     reasks: int
+
+
+def policy_options(stage: Callable[..., None]) -> Callable[..., None]:
+    """A stage's function with the options of an `AskPolicy`, which it takes as `policy`."""
+
+    @path_option("--assistant")
+    @option("--model")
+    @option("--temperature", type=TEMPERATURE)
+    @option("--max_tokens", type=MAX_TOKENS)
+    @option("--reasoning_effort", type=REASONING_EFFORT)
+    @option("--reasks", type=click.IntRange(0))
+    @wraps(stage)
+    def with_policy(
+        *,
+        assistant: Path,
+        model: str,
+        temperature: float | None,
+        max_tokens: int | None,
+        reasoning_effort: str | None,
+        reasks: int,
+        **others: Any,
+    ) -> None:
+        sampling = Sampling(temperature, max_tokens=max_tokens, reasoning_effort=reasoning_effort)
+        stage(policy=AskPolicy(model, assistant, sampling, reasks), **others)
+
+    return with_policy
 
 
 def count_calls(

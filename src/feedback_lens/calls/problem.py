@@ -6,10 +6,11 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from feedback_lens.calls.completion import clean, read_code
+from feedback_lens.calls.request import Response
 
 # every further request would meet the same: the key, the account, the path or the model
 HOPELESS_STATUSES = (401, 403, 404)
@@ -34,13 +35,15 @@ class Problem:
     """What went wrong with one try.
 
     `passing`: worth another try; `limited`: the server asks for a slower pace, which costs no
-    try; `hopeless`: every further request would meet it; `wait` in seconds, as the server says.
+    try; `hopeless`: every further request would meet it, but for one that may be due to the request
+    alone (`of_request`) where others were answered; `wait` in seconds, as the server says.
     """
 
     words: str
     passing: bool = True
     limited: bool = False
     hopeless: bool = False
+    of_request: bool = False
     wait: float | None = None
 
 
@@ -56,6 +59,8 @@ def read_problem(status: int, headers: Mapping[str, str], content: Any, words: s
         passing=passing and not hopeless,
         limited=status == 429 and passing and not hopeless,
         hopeless=hopeless,
+        # a gateway's own filter says so, too
+        of_request=status == 403,
         wait=read_wait(headers),
     )
 
@@ -97,15 +102,32 @@ def read_words(status: int, content: Any, raw: bytes, key: str) -> str:
 
 
 def scrub(text: str, key: str) -> str:
-    """A text that can be shown and stored: without the key and without half characters."""
+    """An error's words that can be shown: without key, passwords and half characters."""
+    return clean(mask_passwords(_remove(text, key)))
+
+
+def mask_passwords(text: str) -> str:
+    """The text without the user and password of its URLs, such as a proxy's."""
+    return re.sub(r"(?<=://)[^/\s@]*@", "", text)
+
+
+def hide_key(response: Response, key: str) -> Response:
+    """The response without the key in what the server sent."""
+    text, served_model = response.text, response.served_model
+    return replace(
+        response,
+        text=None if text is None else _remove(text, key),
+        served_model=None if served_model is None else _remove(served_model, key),
+    )
+
+
+def _remove(text: str, key: str) -> str:
+    # servers that need no key are given a word, which replies may hold
+    if len(key) < SECRET_LENGTH or key[:4] not in text:
+        return text
     # a server or proxy may have wrapped it
     wrapped = r"\s*".join(map(re.escape, key))
-    return clean(re.sub(wrapped, "[key]", text) if is_secret(key) else text)
-
-
-def is_secret(key: str) -> bool:
-    """Whether a key is one: servers that need none are given a word, which replies may hold."""
-    return len(key) >= SECRET_LENGTH
+    return re.sub(wrapped, "[key]", text)
 
 
 def parse(raw: bytes) -> Any:

@@ -119,15 +119,6 @@ def count_outcomes(outcomes: Iterable[str]) -> dict[str, int]:
     return {outcome: counts[outcome] for outcome in OUTCOMES}
 
 
-def sum_usage(responses: Iterable[Response]) -> dict[str, int]:
-    """Prompt and completion tokens over all responses; a server that did not count adds 0."""
-    responses = list(responses)
-    return {
-        "prompt_tokens": sum(response.prompt_tokens or 0 for response in responses),
-        "completion_tokens": sum(response.completion_tokens or 0 for response in responses),
-    }
-
-
 def ask_user(
     model: str, prompt: str, sampling: Sampling, response_format: Mapping[str, Any] | None = None
 ) -> Request:

@@ -30,7 +30,6 @@ __all__ = [
     "SNAPSHOT",
     "Damage",
     "count_replies",
-    "damaged_shards",
     "list_shards",
     "merge_shards",
     "merge_snapshots",
@@ -65,13 +64,6 @@ def verify_snapshot(folder: Path) -> list[Damage]:
     for digit, path in list_shards(folder).items():
         found += inspect_shard(path, digit)
     return found
-
-
-def damaged_shards(folder: Path) -> list[Damage]:
-    """The first damage of every damaged shard; requests are not compared with their keys."""
-    shards = list_shards(folder).items()
-    damage = [inspect_shard(path, digit, frozenset()) for digit, path in shards]
-    return [found[0] for found in damage if found]
 
 
 def read_snapshot(

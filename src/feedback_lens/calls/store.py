@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from feedback_lens.errors import InputError
 TIMEOUT_SECONDS = 60.0
 # SQLite's least limit for the variables of a statement is 999
 KEYS_A_QUERY = 900
+ROWS_AT_ONCE = 5000
 _COLUMNS = ", ".join(SNAPSHOT.names)
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS responses ({_COLUMNS.replace("key,", "key TEXT PRIMARY KEY,", 1)});
@@ -25,13 +27,13 @@ _INSERT = f"INSERT OR IGNORE INTO responses VALUES ({','.join('?' * len(SNAPSHOT
 
 
 def default_store_path() -> Path:
-    """`FEEDBACK_LENS_STORE`, else a git-ignored file of the main checkout.
+    """`FEEDBACK_LENS_STORE`, else a git-ignored file; a relative path is the main checkout's.
 
     DVC sets DVC_ROOT to the main checkout in repro, exp run, --temp and --queue alike, so all
     workspaces share one store.
     """
-    default = Path(os.environ.get("DVC_ROOT", ".")) / ".feedback-lens" / "store.sqlite"
-    return Path(os.environ.get("FEEDBACK_LENS_STORE", default))
+    path = os.environ.get("FEEDBACK_LENS_STORE") or ".feedback-lens/store.sqlite"
+    return Path(os.environ.get("DVC_ROOT", ".")) / path
 
 
 class ResponseStore:
@@ -103,7 +105,12 @@ class ResponseStore:
     ) -> int:
         """Take a snapshot's responses (to `keys`, where given) in; returns how many were new."""
         rows = read_snapshot(folder, keys, on_damage)
-        return self._insert(tuple(row[name] for name in SNAPSHOT.names) for row in rows)
+        values = (tuple(row[name] for name in SNAPSHOT.names) for row in rows)
+        new = 0
+        # piece by piece: others write meanwhile
+        while piece := list(islice(values, ROWS_AT_ONCE)):
+            new += self._insert(piece)
+        return new
 
     def stats(self) -> list[tuple[str, str, int, int, int]]:
         """Requested model, outcome, number of responses, prompt and completion tokens."""

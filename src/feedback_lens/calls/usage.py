@@ -6,11 +6,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from feedback_lens.calls.catalog import Price, drop_day
+from feedback_lens.calls.catalog import read_prices as read_prices
 from feedback_lens.calls.request import OUTCOMES
-from feedback_lens.errors import InputError
 from feedback_lens.tables import read_json
 
 Counts = Mapping[str, Any]
@@ -45,26 +43,6 @@ def read_counts(
         stage: [read_json(path.with_name(f"{path.name}.json")) for path in found]
         for stage, found in paths.items()
     }
-
-
-def read_prices(catalog: Path) -> dict[str, Price]:
-    """The models of a price table (the form of catalog.yaml) that have a price.
-
-    Raises:
-        InputError: the file cannot be read, or is none.
-    """
-    try:
-        models = yaml.safe_load(catalog.read_text(encoding="utf-8"))["models"]
-        return {
-            name: Price(entry["prompt"], entry["prompt"], entry["completion"])
-            for name, entry in models.items()
-            if entry.get("prompt") is not None and entry.get("completion") is not None
-        }
-    except (OSError, AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise InputError(
-            f"{catalog}: not a price table ({' '.join(str(error).split())}); "
-            "set summarize_calls.catalog in params.yaml to one"
-        ) from None
 
 
 def summarize_usage(

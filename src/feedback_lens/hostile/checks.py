@@ -13,6 +13,7 @@ from feedback_lens.prompts import read_prompt
 
 _MARKER = "the text"
 _OBJECT = re.compile(r'\{(?=")')
+_ENTRIES = re.compile(r"\[(?=\{)")
 
 
 def check_injections(
@@ -24,11 +25,15 @@ def check_injections(
     the injection into the prompt: all outside the fence must stay, and the fenced JSON must hold
     the injection and be else the same. The others each read a reply of a model that keeps to its
     honest verdict but quotes the injection, in full, in prose, in a code fence, before and after
-    its reasoning, and as a value of the JSON object asked for, with and without escapes. `echo`
-    is a reply of the injection alone where an object is asked for; an injection that is such an
-    answer (`answers`) is left out, as that would be the model's own verdict. So would be a line
-    in the verdict's place, the last, that the model does not mark as a quotation.
+    its reasoning or the verdict, and, with and without escapes, inside the JSON object asked for:
+    as a value in each object, and as an entry for a turn that is not there; all these once more
+    with a code fence around the object. `echo` is a reply of the injection alone where an object
+    is asked for; an injection that is such an answer (`answers`) is left out, as that would be
+    the model's own verdict. So would be a line in the verdict's place, the last, that the model
+    does not mark as a quotation.
 
+    Words outside an object asked for, and keys of its own in it, make a reply unreadable by
+    design: few checks of those uses can be held, and what the rest show is that nothing changed.
     `result` is `held`; `unreadable` (a part of the verdict was not read); or `changed` (the
     prompt was, or a part of the verdict was read and is not the honest one).
 
@@ -49,7 +54,7 @@ def check_injections(
 
 
 def count_checks(rows: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:
-    """By use: injections, checks, and those `changed` and `unreadable`."""
+    """By use: injections, checks (of prompt and replies), and these by result."""
     injections: dict[str, set[str]] = {}
     results: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -58,7 +63,7 @@ def count_checks(rows: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]
     return {
         use: {
             "injections": len(members),
-            **{name: results[use, name] for name in ("checks", "changed", "unreadable")},
+            **{name: results[use, name] for name in ("checks", "held", "changed", "unreadable")},
         }
         for use, members in injections.items()
     }
@@ -90,6 +95,9 @@ def list_quoting_replies(honest: str, text: str) -> dict[str, str]:
         "prose": f'The text says "{text}", which I set aside.\n\n{honest}',
         "prose_same_line": f'The text says "{text}". {honest}',
         "prose_after_verdict": f'{honest}\nThe text says "{text}", which I set aside.',
+        "quoted_last": f'{honest}\nThe text says "{text}".',
+        "backticks_last": f"{honest}\nThe text says `{text}`.",
+        "block_quote_last": f"{honest}\n> {quoted}",
         "code_fence": f"```\n{text}\n```\n{honest}",
         "code_fence_after_verdict": f"{honest}\n```\n{text}\n```",
         "block_quote": f"> {quoted}\n\n{honest}",
@@ -97,11 +105,21 @@ def list_quoting_replies(honest: str, text: str) -> dict[str, str]:
         "after_reasoning": f"It is short and clear.\n\n{text}\n\n{honest}",
         "as_json": f"{json.dumps(text)}\n{honest}",
     }
-    for number, place in enumerate(_OBJECT.finditer(honest)):
-        before, after = honest[: place.end()], honest[place.end() :]
-        replies[f"escaped_{number}"] = f'{before}"judgment": {json.dumps(text)}, {after}'
-        replies[f"unescaped_{number}"] = f'{before}"judgment": "{text}", {after}'
+    for name, reply in _quote_inside(honest, text):
+        replies[name] = reply
+        replies[f"{name}_in_code_fence"] = f"```json\n{reply}\n```"
     return replies
+
+
+def _quote_inside(honest: str, text: str) -> Iterator[tuple[str, str]]:
+    """The object asked for, by name, with a text in it: none where no object is asked for."""
+    for escape, value in (("escaped", json.dumps(text)), ("unescaped", f'"{text}"')):
+        for number, place in enumerate(_OBJECT.finditer(honest)):
+            before, after = honest[: place.end()], honest[place.end() :]
+            yield f"{escape}_{number}", f'{before}"judgment": {value}, {after}'
+        for place in _ENTRIES.finditer(honest):
+            before, after = honest[: place.end()], honest[place.end() :]
+            yield f"{escape}_entry", f'{before}{{"turn": 9, "label": {value}}}, {after}'
 
 
 def _compare(found: Verdict, honest: Verdict) -> str:

@@ -10,6 +10,7 @@ from feedback_lens.benchmarks.questions import Question
 from feedback_lens.calls.request import Request, Response, Sampling
 from feedback_lens.feedback.prompted import read_labels, request_labels
 from feedback_lens.logs.conversation import Conversation, Message
+from feedback_lens.prompts import fence, render
 
 Verdict = tuple[Any, ...]  # its parts (the label of each turn, else one); None where unreadable
 
@@ -33,7 +34,7 @@ class Use:
     """A prompt file with the place for users' text, what fills it in, and what reads the replies.
 
     `ask` takes the template and the text, which stands in the prompt wherever users' or models'
-    words do.
+    words do. Where no code reads a verdict out of the reply there are no readers.
     """
 
     name: str
@@ -73,6 +74,11 @@ def _ask_rating(template: str, text: str) -> str:
     return _content(request_rating(text, template, "any", Sampling(), None))
 
 
+def _ask_revision(template: str, text: str) -> str:
+    # as training.regeneration does (a test holds it to that), without the code that makes calls
+    return render(template, {"exchange": fence({"request": text, "reply": text, "feedback": text})})
+
+
 _JUDGES = (
     Reader("Rating: [[3]]", (3,), lambda text: (read_rating(text, structured=False),)),
     Reader('{"rating": 3}', (3,), lambda text: (read_rating(text, structured=True),)),
@@ -97,4 +103,5 @@ USES = (
     Use("judge_wildbench", "judge_wildbench.txt", "dialogue", _ask_judgment, _JUDGES),
     Use("rate_quality", "rate_quality.txt", "prompt", _ask_rating, _QUALITY),
     Use("rate_complexity", "rate_complexity.txt", "prompt", _ask_rating, _COMPLEXITY),
+    Use("regenerate_semantic", "regenerate_semantic.txt", "exchange", _ask_revision, ()),
 )

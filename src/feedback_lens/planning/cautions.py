@@ -6,9 +6,10 @@ from datetime import date
 from pathlib import Path
 
 from feedback_lens.calls.budget import VARIABLE, read_cap
+from feedback_lens.calls.catalog import VARIABLE as CATALOG
 from feedback_lens.calls.catalog import (
     ModelFacts,
-    age_warning,
+    catalog_date,
     check_retired,
     check_sampling,
     read_facts,
@@ -20,6 +21,8 @@ from feedback_lens.errors import InputError
 from feedback_lens.planning.cost import Cost
 from feedback_lens.planning.lines import Line
 from feedback_lens.planning.pipeline import Cell
+
+STALE_DAYS = 180
 
 
 def find_cautions(
@@ -38,6 +41,17 @@ def find_cautions(
             yield warning
     if age := age_warning(today):
         yield age
+
+
+def age_warning(today: date) -> str | None:
+    """One line where the facts of models are older than 180 days; null where they are not."""
+    age = (today - catalog_date()).days
+    if age <= STALE_DAYS:
+        return None
+    return (
+        f"prices and shutdown dates are as of {catalog_date()} ({age} days ago): look them up, and "
+        f"give what has changed in a file named by {CATALOG} (docs/models.md)"
+    )
 
 
 def _is_remote(cell: Cell) -> bool:

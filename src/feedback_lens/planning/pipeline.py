@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import click
 from dvc.exceptions import DvcException, NotDvcRepoError
+from dvc.lock import LockError
 from dvc.logger import set_loggers_level
 from dvc.repo import Repo
 from dvc.repo.reproduce import get_active_graph, plan_repro
@@ -88,7 +89,8 @@ def read_pipeline(stages: Sequence[str]) -> Pipeline:
     A stage is named as `dvc repro` takes it: `label`, or one cell, `label@lmsys-prompted`.
 
     Raises:
-        InputError: there is no DVC project here, it cannot be resolved, or a name is unknown.
+        InputError: there is no DVC project here, it cannot be resolved, a name is unknown, or
+            another `dvc` is at work on it.
     """
     try:
         root = Path(Repo.find_root())
@@ -100,6 +102,8 @@ def read_pipeline(stages: Sequence[str]) -> Pipeline:
         raise InputError(
             f"{Path.cwd()}: not inside a DVC project; call this in the folder with dvc.yaml"
         ) from None
+    except LockError:  # of the project, or of files that a running stage reads or writes
+        raise InputError("a `dvc repro` is running here; plan when it is done") from None
     except DvcException as error:
         words = " ".join(str(error).split())
         raise InputError(f"DVC cannot read the pipeline: {words}") from None

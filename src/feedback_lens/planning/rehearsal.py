@@ -37,7 +37,8 @@ def rehearse(cell: Cell, purpose: str, model: str, asked: set[str]) -> Mapping[s
     with (
         planning() as tally,
         tempfile.TemporaryDirectory() as folder,
-        # its warnings are for its run
+        # its words are for its run
+        contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
         contextlib.suppress(Planned),
     ):

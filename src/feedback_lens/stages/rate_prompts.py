@@ -4,48 +4,36 @@ import click
 
 from feedback_lens.analysis.prompt_sets import list_split_prompts
 from feedback_lens.analysis.quality import RATINGS, rate_prompts, summarize_quality
-from feedback_lens.calls.policy import AskPolicy
-from feedback_lens.calls.request import Sampling
-from feedback_lens.options import MAX_TOKENS, REASONING_EFFORT, TEMPERATURE, option, path_option
+from feedback_lens.calls.policy import AskPolicy, policy_options
+from feedback_lens.options import option, path_option
 from feedback_lens.tables import read_rows, write_json, write_rows
 
 
 @click.command()
 @path_option("--splits")
 @path_option("--prompts")
-@path_option("--assistant")
 @path_option("--ratings")
 @path_option("--counts")
 @path_option("--metrics")
 @option("--rater")
-@option("--model")
-@option("--temperature", type=TEMPERATURE)
-@option("--max_tokens", type=MAX_TOKENS)
-@option("--reasoning_effort", type=REASONING_EFFORT)
-@option("--reasks", type=click.IntRange(0))
 @option("--structured/--no-structured")
+@policy_options
 def main(
     splits: Path,
     prompts: Path,
-    assistant: Path,
     ratings: Path,
     counts: Path,
     metrics: Path,
     rater: str,
-    model: str,
-    temperature: float | None,
-    max_tokens: int | None,
-    reasoning_effort: str | None,
-    reasks: int,
+    policy: AskPolicy,
     structured: bool,
 ) -> None:
     """Rate the quality of the prompts in the splits of a corpus."""
-    sampling = Sampling(temperature, max_tokens=max_tokens, reasoning_effort=reasoning_effort)
     rows, totals = rate_prompts(
         prompts=list_split_prompts(read_rows(splits)),
         rater=rater,
         templates=prompts,
-        policy=AskPolicy(model, assistant, sampling, reasks),
+        policy=policy,
         structured=structured,
     )
     write_rows(rows, ratings, RATINGS)

@@ -66,10 +66,14 @@ class Database:
         """Close the file."""
         self._connection.close()
 
-    def read(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+    def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query."""
+        return list(self.stream(query, values))
+
+    def stream(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, one by one."""
         with self._explain():
-            return self._connection.execute(query, values)
+            yield from self._connection.execute(query, values)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

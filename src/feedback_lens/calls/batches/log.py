@@ -62,7 +62,7 @@ class BatchLog:
     def holds(self, key: str) -> bool:
         """Whether a request stands in a batch, whoever owns it."""
         query = "SELECT 1 FROM batch_requests WHERE endpoint = ? AND key = ?"
-        return self._database.read(query, (self._endpoint, key)).fetchone() is not None
+        return bool(self._database.read(query, (self._endpoint, key)))
 
     def find(self, name: str, keys: Sequence[str]) -> dict[str, bool]:
         """Which of these keys stand in a batch, and whether they are answered."""
@@ -82,7 +82,7 @@ class BatchLog:
     def read(self, name: str) -> Iterator[Request]:
         """The unanswered requests of a batch, by key."""
         query = f"SELECT request {_UNANSWERED} ORDER BY key"
-        for (request,) in self._database.read(query, (name,)):
+        for (request,) in self._database.stream(query, (name,)):
             yield load(request)
 
     def count_unanswered(self, name: str) -> int:
@@ -131,7 +131,8 @@ class BatchLog:
                 (target, name, name, most),
             )
         query = f"SELECT count(*), coalesce(sum(bytes), 0) {_UNANSWERED}"
-        return Size(*self._database.read(query, (target,)).fetchone())
+        [(requests, size)] = self._database.read(query, (target,))
+        return Size(requests, size)
 
     def count_round(self, name: str, most: int) -> list[Request]:
         """A batch came back without its unanswered requests; returns those that had enough tries.

@@ -12,7 +12,14 @@ from feedback_lens.calls.completion import (
     read_completion,
     read_error,
 )
-from feedback_lens.calls.problem import Problem, parse, read_problem, read_words, scrub
+from feedback_lens.calls.problem import (
+    Problem,
+    hide_key,
+    parse,
+    read_problem,
+    read_words,
+    scrub,
+)
 from feedback_lens.calls.request import Response
 
 # lines of a file that are taken together
@@ -97,16 +104,17 @@ def _read_line(line: bytes, api_key: str) -> Result | None:
     if not isinstance(status, int):
         return None
     if status < 300:
-        return _read_success(key, body)
+        return _read_success(key, body, api_key)
     words = read_words(status, body, json.dumps(body).encode("ascii"), api_key)
     response = read_error(status, body, words)
     problem = None if response else read_problem(status, {}, body, words)
     return Result(key, response, problem=problem)
 
 
-def _read_success(key: str, body: Any) -> Result:
+def _read_success(key: str, body: Any, api_key: str) -> Result:
     try:
-        return Result(key, read_completion(body), count_cached_tokens(body))
+        response = hide_key(read_completion(body), api_key)
+        return Result(key, response, count_cached_tokens(body))
     except CompletionError as error:
         return Result(key, problem=Problem(str(error)))
 

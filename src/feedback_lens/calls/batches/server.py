@@ -12,8 +12,9 @@ import httpx2
 import openai
 from openai.types import Batch
 
+from feedback_lens.calls.client import read_key
 from feedback_lens.calls.problem import Problem, parse, read_problem, read_words, scrub
-from feedback_lens.calls.settings import read_setting
+from feedback_lens.calls.settings import read_limit, read_setting
 
 PATH: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 # nothing more will come of a batch
@@ -53,7 +54,8 @@ class BatchServer:
 
     def __init__(self) -> None:
         self._client = openai.OpenAI(
-            timeout=read_setting("FEEDBACK_LENS_TIMEOUT", 120, 0),
+            api_key=read_key(),
+            timeout=read_limit("FEEDBACK_LENS_TIMEOUT") or 120,
             max_retries=int(read_setting("FEEDBACK_LENS_RETRIES", 5, 0)),
         )
         self.host = self._client.base_url.host
