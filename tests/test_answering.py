@@ -15,6 +15,8 @@ MATH = Question("m", "math", ("v1",), (), (), (), 0.0)
 class Player:
     """A sender that answers by a function of the messages, the last request first."""
 
+    takes_turns = False
+
     def __init__(self, reply, sent):
         self.reply, self.sent, self.waiting = reply, sent, []
 

@@ -16,6 +16,8 @@ from feedback_lens.errors import InputError
 class Clerk:
     """A sender with an order of its own: of what is under way, the last is answered first."""
 
+    takes_turns = False
+
     def __init__(self) -> None:
         self.slots, self.at_once = 4, 1
         self.waiting: list[Request] = []

@@ -342,6 +342,16 @@ def test_after_a_kill_no_answered_request_is_sent_again(server: Endpoint, tmp_pa
     assert set(server.answered.values()) == {1}
 
 
+def test_two_processes_that_want_the_same_ask_for_it_once(server: Endpoint, tmp_path: Path) -> None:
+    server.latency = 0.02
+    with start_client(server, tmp_path) as one, start_client(server, tmp_path) as other:
+        said = [client.communicate(timeout=60) for client in (one, other)]
+    assert [output for output, _ in said] == ["40\n", "40\n"]
+    assert set(server.answered.values()) == {1}
+    # one of them had to wait
+    assert sum("another process asks the same model" in error for _, error in said) <= 1
+
+
 def test_a_kill_at_any_moment_costs_no_more_than_what_is_in_flight(
     server: Endpoint, tmp_path: Path
 ) -> None:

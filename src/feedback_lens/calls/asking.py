@@ -16,6 +16,7 @@ from feedback_lens.calls.planning import Demand, PlanSender
 from feedback_lens.calls.request import Delivery, Request, Response
 from feedback_lens.calls.snapshot import Damage
 from feedback_lens.calls.store import ResponseStore
+from feedback_lens.calls.turn import Turn
 from feedback_lens.errors import InputError
 
 Answer = tuple[Request, Response]
@@ -25,7 +26,12 @@ TALLY = ("calls", "reasked", "uncounted", "prompt_tokens", "completion_tokens")
 
 
 class Sender(Protocol):
-    """What asks a model. What `collect` returned is durable before any further method is called."""
+    """What asks a model. What `collect` returned is durable before any further method is called.
+
+    `takes_turns`: only one process with the same store may ask the same model for a stage.
+    """
+
+    takes_turns: bool
 
     def has_room(self) -> bool:
         """Whether one more request may be started."""
@@ -90,13 +96,15 @@ class Assistant:
         """
         store = ResponseStore(self._store_path)
         total = len(requests) if isinstance(requests, Sequence) else None
-        desk = _Desk(store, self.purpose, total, self._guard_sender)
+        turn = Turn(self._store_path, self.purpose, self.model)
+        desk = _Desk(store, self.purpose, total, turn, self._guard_sender)
         try:
             for chunk, found in self._look_up(store, requests):
                 yield from desk.serve(chunk, found)
             yield from desk.finish()
         finally:
             desk.close()
+            turn.close()
             store.close()
 
     def ask(
@@ -192,10 +200,11 @@ class _Desk:
         store: ResponseStore,
         purpose: str,
         total: int | None,
+        turn: Turn,
         open_sender: Callable[[Request], Sender],
     ) -> None:
         self._store, self._purpose, self._open_sender = store, purpose, open_sender
-        self._total = total
+        self._total, self._turn = total, turn
         self._sender: Sender | None = None
         self._progress: tqdm | None = None
         self._served = 0
@@ -210,6 +219,8 @@ class _Desk:
             if request.key in self._asked:
                 self._asked[request.key].append(request)
                 continue
+            if request.key not in self._found and self._sender is None:
+                self._open(request, chunk)
             if request.key not in self._found:
                 yield from self._send(request)
             else:
@@ -232,9 +243,15 @@ class _Desk:
         if self._progress is not None:
             self._progress.close()
 
+    def _open(self, request: Request, chunk: Sequence[Request]) -> None:
+        self._sender = self._open_sender(request)
+        if self._sender.takes_turns:
+            self._turn.take()
+            # what another process was answered before the turn came
+            self._found |= self._store.get([request.key for request in chunk])
+
     def _send(self, request: Request) -> Iterator[Answer]:
-        if self._sender is None:
-            self._sender = self._open_sender(request)
+        assert self._sender is not None
         while not self._sender.has_room():
             yield from self._keep(self._sender.collect())
         self._asked[request.key] = [request]

@@ -103,6 +103,8 @@ def _find_obstacle(facts: ModelFacts, purpose: str) -> str | None:
 class NobodySender:
     """Counts what nobody may be asked for, so that the error can say how much is missing."""
 
+    takes_turns = False
+
     def __init__(self, purpose: str, model: str, why: str) -> None:
         self._purpose, self._model, self._why = purpose, model, why
         self._missing = 0

@@ -42,6 +42,9 @@ class BatchSender:
         InputError: a variable of the environment cannot be read, or the file is no store.
     """
 
+    # it knows itself which requests stand in a batch of another process
+    takes_turns = False
+
     def __init__(
         self,
         purpose: str,

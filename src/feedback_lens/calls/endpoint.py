@@ -63,6 +63,8 @@ class EndpointSender:
     answers than are in flight.
     """
 
+    takes_turns = True
+
     def __init__(self, purpose: str, budget: Budget) -> None:
         self._purpose, self._budget = purpose, budget
         self._slots = int(read_setting("FEEDBACK_LENS_CONCURRENCY", 16, 1))

@@ -56,6 +56,8 @@ class LocalSender:
         InputError: no model, no chat template, or `max_tokens` fills the whole context.
     """
 
+    takes_turns = True
+
     def __init__(self, folder: Path, purpose: str) -> None:
         self._folder, self._purpose = folder, purpose
         self._model, self._tokenizer = _load(folder)

@@ -63,6 +63,8 @@ def current_plan() -> PlanTally | None:
 class PlanSender:
     """Tallies requests in place of sending them."""
 
+    takes_turns = False
+
     def __init__(self, demand: Demand) -> None:
         self._demand = demand
 

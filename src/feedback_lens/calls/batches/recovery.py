@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 
 from feedback_lens.calls.batches.context import Context
 from feedback_lens.calls.batches.log import BatchRow
@@ -21,9 +22,7 @@ class Recovery:
         Open batches stay as they are, for whoever asks for their requests.
         """
         found = []
-        for row in self._log.find_unfinished():
-            if self._owner.lives(row.owner):
-                continue
+        for row in self._find_orphans(self._log.find_unfinished):
             if row.status != "open" or row.batch_id == os.environ.get(FORGET):
                 self._resolve(row)
             elif not self._log.count_unanswered(row.name) and self._log.take_over(row):
@@ -33,15 +32,20 @@ class Recovery:
     def take_over(self) -> list[BatchRow]:
         """Open batches of dead processes that hold awaited requests; ours from now on."""
         found = []
-        for row in self._log.find_awaited():
-            if self._owner.lives(row.owner):
-                self._tell_of(row)
-            elif row.status != "open":
+        for row in self._find_orphans(self._log.find_awaited):
+            if row.status != "open":
                 self._resolve(row)
             elif self._log.take_over(row):
                 self._say(f"batch {row.batch_id} of an earlier run is taken up again")
                 found.append(row)
+        for row in self._log.find_awaited():
+            self._tell_of(row)
         return found
+
+    def _find_orphans(self, find: Callable[[], list[BatchRow]]) -> list[BatchRow]:
+        dead = {row.owner for row in find() if not self._owner.lives(row.owner)}
+        # read again: the last that a process wrote may have come between the two
+        return [row for row in find() if row.owner in dead]
 
     def delete(self, name: str, files: tuple[str, ...]) -> None:
         """Delete the files of a batch that is done: users' logs are private."""
@@ -70,7 +74,7 @@ class Recovery:
             self._log.forget(row.name)
 
     def _tell_of(self, row: BatchRow) -> None:
-        if row.name not in self._told:
+        if row.name not in self._told and self._owner.lives(row.owner):
             self._told.add(row.name)
             which = f"batch {row.batch_id}" if row.batch_id else "a batch"
             self._say(f"requests stand in {which} of another process; waiting for its answers")

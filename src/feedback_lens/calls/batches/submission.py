@@ -28,8 +28,8 @@ class Submission:
 
     def send(self, open_batches: int) -> OpenBatch | None:
         """Send the next file that is ready, if it may go now; so many batches are open."""
-        late = time.monotonic() >= self._not_before
-        if not self._outbox.ready or open_batches >= self._places or not late:
+        is_early = time.monotonic() < self._not_before
+        if is_early or not self._outbox.ready or open_batches >= self._places:
             return None
         chunk = self._outbox.ready[0]
         try:
