@@ -178,7 +178,7 @@ def test_files_are_deleted_at_the_server_once_the_answers_are_kept(
     # input, output and error file of the first batch, input and output file of the second
     assert len(server.batches.deleted) == 5
     assert server.batches.files == {}
-    assert [path.name for path in tmp_path.iterdir() if "store" in path.name] == ["store.sqlite"]
+    assert list(tmp_path.glob("*.lock")) == []
 
 
 def test_a_file_that_cannot_be_deleted_is_named(

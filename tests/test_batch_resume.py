@@ -86,7 +86,7 @@ def test_a_run_that_is_killed_is_taken_up_and_nothing_is_sent_twice(
     assert set(server.batches.answered.values()) == {1}
     assert server.batches.files == {}
     assert len(server.batches.deleted) == deleted
-    assert [path.name for path in tmp_path.iterdir() if "lock" in path.name] == []
+    assert list(tmp_path.glob("*.lock")) == []
 
 
 @pytest.mark.parametrize("last", [1, 500, 700])

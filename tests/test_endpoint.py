@@ -12,6 +12,7 @@ import pytest
 from endpoint import Endpoint, environment, serve
 from faults import HUGE, Plan, always, first, hold_after
 from feedback_lens.calls.assistant import open_assistant
+from feedback_lens.calls.endpoint import is_same_model
 from feedback_lens.calls.request import Request, Response, Sampling, ask_user
 from feedback_lens.calls.store import ResponseStore
 from feedback_lens.errors import InputError
@@ -340,6 +341,23 @@ def test_after_a_kill_no_answered_request_is_sent_again(server: Endpoint, tmp_pa
         assert client.communicate(timeout=60)[0] == "40\n"
     assert len(server.answered) == 40
     assert set(server.answered.values()) == {1}
+
+
+def test_another_model_that_answers_is_named_once(
+    server: Endpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.plan = always("wrong_model")
+    requests = [ask_user("gpt-x", str(number), Sampling()) for number in range(3)]
+    open_assistant("label", "gpt-x", tmp_path).ask(requests)
+    said = capsys.readouterr().err
+    assert said.count("label: model 'another-model' answers for 'gpt-x'") == 1
+    assert {row["served_model"] for row in stored(tmp_path)} == {"another-model"}
+
+
+@pytest.mark.parametrize("name", ["m", "m-2026-11-23", "org/M", "models/m-q4.gguf"])
+def test_a_snapshot_or_a_file_of_the_model_is_the_model(name: str) -> None:
+    assert is_same_model("m", name)
+    assert not is_same_model("gpt-5.4-mini", "llama")
 
 
 def test_two_processes_that_want_the_same_ask_for_it_once(server: Endpoint, tmp_path: Path) -> None:

@@ -273,5 +273,5 @@ def test_stats_count_by_model_and_outcome(store: ResponseStore) -> None:
     assert store.stats() == [
         ("m", "answered", 2, 4, 6),
         ("m", "refused", 1, 2, 3),
-        ("other", "failed", 1, 0, 0),
+        ("other", "failed", 1, None, None),
     ]

@@ -18,6 +18,7 @@ from feedback_lens.calls.catalog import (
 from feedback_lens.calls.local import open_local_assistant
 from feedback_lens.calls.planning import current_plan
 from feedback_lens.calls.request import Delivery, Request
+from feedback_lens.calls.settings import is_offline
 from feedback_lens.calls.store import ResponseStore, default_store_path
 from feedback_lens.errors import InputError
 
@@ -57,7 +58,7 @@ def open_assistant(purpose: str, model: str, source: Path) -> Assistant:
 def _open_remote_sender(request: Request, purpose: str) -> Sender:
     """The endpoint or its Batch API, by FEEDBACK_LENS_PROVIDER, where it may be asked at all."""
     facts = read_facts(request.model)
-    if why := _find_obstacle(facts, purpose):
+    if why := find_obstacle(facts, purpose):
         return NobodySender(purpose, request.model, why)
     check_sampling(facts, request.sampling, request.response_format, purpose)
     provider = os.environ.get("FEEDBACK_LENS_PROVIDER") or "endpoint"
@@ -84,14 +85,14 @@ def _open_budget(purpose: str, facts: ModelFacts, share: float) -> Budget:
     return Budget(purpose, facts, read_cap(purpose), read_spent, share)
 
 
-def _find_obstacle(facts: ModelFacts, purpose: str) -> str | None:
+def find_obstacle(facts: ModelFacts, purpose: str) -> str | None:
+    """Why the model may not be asked at all, to end a sentence; None where it may."""
     try:
         check_retired(facts, date.today(), purpose)
     except InputError as error:
         return error.message.removeprefix(f"{purpose}: ")
-    offline = os.environ.get("FEEDBACK_LENS_OFFLINE", "").strip()
-    if offline not in ("", "0"):
-        return f"FEEDBACK_LENS_OFFLINE={offline}; unset it to ask the endpoint"
+    if is_offline():
+        return "FEEDBACK_LENS_OFFLINE=1; unset it to ask the endpoint"
     if not os.environ.get("OPENAI_API_KEY", "").strip():
         return (
             "there is no key; set OPENAI_API_KEY (and OPENAI_BASE_URL for a server other than "

@@ -48,8 +48,15 @@ class Circuit:
         if self._worst is None:
             return
         stopped = "; no more were sent" if self.is_open else ""
-        check = "check key, OPENAI_BASE_URL and model, then " if self._worst.hopeless else ""
         raise InputError(
             f"{self._purpose}: {self._losses} requests got no answer ({self._worst.words})"
-            f"{stopped}; {self._answers} were answered and are kept: {check}run again"
+            f"{stopped}; {self._answers} were answered and are kept: {self._advise()}run again"
         )
+
+    def _advise(self) -> str:
+        words = self._worst.words if self._worst else ""
+        if "quota" in words or "billing" in words:
+            return "add credit to the account or raise its limit, then "
+        if self._answers and not self._stopped:
+            return ""
+        return "check key, OPENAI_BASE_URL and model, then "

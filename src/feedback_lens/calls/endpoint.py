@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import aiohttp
+import click
 
 from feedback_lens.calls.budget import Budget
+from feedback_lens.calls.catalog import drop_day
 from feedback_lens.calls.circuit import Circuit
 from feedback_lens.calls.client import find_proxy, open_client, read_headers
 from feedback_lens.calls.clock import PausingLoop
@@ -36,7 +38,7 @@ from feedback_lens.calls.problem import (
     scrub,
 )
 from feedback_lens.calls.request import Delivery, Request
-from feedback_lens.calls.settings import read_limit, read_setting
+from feedback_lens.calls.settings import read_endpoint_settings
 
 # seconds of the first wait between tries, doubled up to the second
 BACKOFF = (0.5, 30.0)
@@ -67,17 +69,15 @@ class EndpointSender:
 
     def __init__(self, purpose: str, budget: Budget) -> None:
         self._purpose, self._budget = purpose, budget
-        self._slots = int(read_setting("FEEDBACK_LENS_CONCURRENCY", 16, 1))
-        self._retries = int(read_setting("FEEDBACK_LENS_RETRIES", 5, 0))
-        self._timeout = read_limit("FEEDBACK_LENS_TIMEOUT") or 120
-        self._patience = read_setting("FEEDBACK_LENS_TOTAL_TIMEOUT", 1800, 0)
-        self._pace = Pace(read_limit("FEEDBACK_LENS_RPM"), read_limit("FEEDBACK_LENS_TPM"))
+        self._settings = settings = read_endpoint_settings()
+        self._pace = Pace(settings.requests_per_minute, settings.tokens_per_minute)
         self._circuit = Circuit(purpose)
         self._client = open_client(purpose)
-        self._url = f"{self._client.base_url}chat/completions"
+        self._url = f"{str(self._client.base_url).rstrip('/')}/chat/completions"
         self._running: set[asyncio.Task[None]] = set()
         self._arrived: list[Delivery] = []
         self._held: Request | None = None
+        self._served: set[str] = set()
         self._broken: BaseException | None = None
         # the runner makes Ctrl-C an orderly end of the requests in flight
         self._runner = asyncio.Runner(loop_factory=PausingLoop)
@@ -87,7 +87,7 @@ class EndpointSender:
     def has_room(self) -> bool:
         """Whether one more request may be started."""
         self._start_held()
-        room = self._held is None and len(self._running) < self._slots
+        room = self._held is None and len(self._running) < self._settings.in_flight
         return room and not self._circuit.is_open
 
     def start(self, request: Request) -> None:
@@ -104,7 +104,12 @@ class EndpointSender:
         """
         self._start_held()
         if self._running:
-            self._runner.run(self._wait())
+            try:
+                self._runner.run(self._wait())
+            except KeyboardInterrupt:
+                told = f"{self._purpose}: stopped; what was answered is kept: run again to go on"
+                click.echo(told, err=True)
+                raise
         if self._broken:
             raise self._broken
         if self._arrived:
@@ -162,7 +167,7 @@ class EndpointSender:
     async def _open_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
             headers=read_headers(self._client),
             proxy=find_proxy(self._client),
         )
@@ -200,11 +205,13 @@ class EndpointSender:
             # to be asked for a slower pace costs no try
             tries, refusals = tries + (not found.limited), refusals + found.limited
             wait = _choose_wait(found, refusals if found.limited else tries)
-            late = time.monotonic() - started + wait > self._patience
-            if not found.passing or late or tries > self._retries:
+            late = time.monotonic() - started + wait > self._settings.total_timeout
+            if not found.passing or late or tries > self._settings.retries:
                 self._budget.release(request)
                 # no request would be let through sooner
-                self._circuit.note_loss(found, stop=found.limited and wait > self._patience)
+                self._circuit.note_loss(
+                    found, stop=found.limited and wait > self._settings.total_timeout
+                )
                 return
             await self._pause(wait)
 
@@ -217,12 +224,12 @@ class EndpointSender:
         except TimeoutError:
             # the server may have answered, and bill it
             self._budget.charge_worst_case(request)
-            return Problem(f"no answer in {self._timeout:g} s")
-        except (aiohttp.ClientError, OSError) as error:
-            return Problem(scrub(f"{type(error).__name__}: {error}", self._client.api_key))
-        except ValueError as error:  # a header or a URL that cannot be sent
+            return Problem(f"no answer in {self._settings.timeout:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             words = scrub(f"{type(error).__name__}: {error}", self._client.api_key)
-            return Problem(words, passing=False, hopeless=True)
+            # a header or a URL that cannot be sent
+            hopeless = isinstance(error, ValueError)
+            return Problem(words, passing=not hopeless, hopeless=hopeless)
         found = self._read(request, reply, time.monotonic() - sent)
         if isinstance(found, Delivery):
             response = found.response
@@ -236,6 +243,13 @@ class EndpointSender:
     async def _post(self, content: bytes) -> Reply:
         async with self._session.post(self._url, data=content) as reply:
             return Reply(reply.status, reply.headers, await reply.read())
+
+    def _notice_model(self, asked: str, served: str | None) -> None:
+        """Say so, once, where another model has answered; the reply is kept all the same."""
+        if served is None or served in self._served or is_same_model(asked, served):
+            return
+        self._served.add(served)
+        click.echo(f"{self._purpose}: model {served!r} answers for {asked!r}", err=True)
 
     def _read(self, request: Request, reply: Reply, seconds: float) -> Delivery | Problem:
         content = parse(reply.content)
@@ -251,9 +265,16 @@ class EndpointSender:
             except CompletionError as error:
                 words = read_words(reply.status, content, reply.content, self._client.api_key)
                 return Problem(f"{error} ({words})")
+        self._notice_model(request.model, response.served_model)
         cached = count_cached_tokens(content)
         usd = self._budget.settle(request, response, cached)
         return Delivery(request, response, "endpoint", usd, seconds)
+
+
+def is_same_model(asked: str, served: str) -> bool:
+    """Whether a server's name may be that of the model asked: a snapshot, a path, a file of it."""
+    asked, served = drop_day(asked).lower(), drop_day(served).lower()
+    return asked in served or served in asked
 
 
 def _estimate_tokens(request: Request) -> float:

@@ -112,12 +112,15 @@ class ResponseStore:
             new += self._insert(piece)
         return new
 
-    def stats(self) -> list[tuple[str, str, int, int, int]]:
-        """Requested model, outcome, number of responses, prompt and completion tokens."""
+    def stats(self) -> list[tuple[str, str, int, int | None, int | None]]:
+        """Requested model, outcome, number of responses, prompt and completion tokens.
+
+        Tokens are those that servers counted, null where none did.
+        """
         return list(
             self._read(
                 "SELECT json_extract(request, '$.model') AS model, outcome, count(*),"
-                " coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)"
+                " sum(prompt_tokens), sum(completion_tokens)"
                 " FROM responses GROUP BY model, outcome ORDER BY model, outcome"
             )
         )

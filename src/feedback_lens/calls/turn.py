@@ -1,6 +1,7 @@
 import fcntl
 import hashlib
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -13,12 +14,14 @@ class Turn:
     """
 
     def __init__(self, store_path: Path, purpose: str, model: str) -> None:
-        name = hashlib.sha256(f"{purpose} {model}".encode("utf-8", "replace")).hexdigest()[:16]
+        digest = hashlib.sha256(f"{purpose} {model}".encode("utf-8", "replace")).hexdigest()[:16]
         self._purpose = purpose
-        self._file = store_path.with_name(f"{store_path.name}-{name}.turn").open("w")
+        self._path = store_path.with_name(f"{store_path.name}-{digest}.turn")
+        self._file: IO[str] | None = None
 
     def take(self) -> None:
         """Wait until no other process asks the model for the stage."""
+        self._file = self._path.open("w")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -31,4 +34,5 @@ class Turn:
 
     def close(self) -> None:
         """Give the turn to the next."""
-        self._file.close()
+        if self._file:
+            self._file.close()

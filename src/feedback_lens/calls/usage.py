@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from feedback_lens.calls.catalog import Price, drop_day
-from feedback_lens.calls.catalog import read_prices as read_prices
 from feedback_lens.calls.request import OUTCOMES
 from feedback_lens.tables import read_json
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
+from feedback_lens.calls.assistant import find_obstacle
 from feedback_lens.calls.budget import VARIABLE, read_cap
 from feedback_lens.calls.catalog import VARIABLE as CATALOG
 from feedback_lens.calls.catalog import (
@@ -72,6 +73,10 @@ def _find_refusals(lines: Iterable[Line], asking: Iterable[Cell], today: date) -
         shape = {"type": "json_schema"} if options.get("structured") else None
         try:
             check_retired(facts, today, line.purpose)
+            if (line.at_most.calls or line.expected.calls) and (
+                obstacle := find_obstacle(facts, line.purpose)
+            ):
+                yield f"would stop: {line.purpose}: {obstacle}"
             check_sampling(facts, sampling, shape, line.purpose)
         except InputError as error:
             yield f"would stop: {error.message}"

@@ -4,11 +4,10 @@ import os
 from dataclasses import dataclass
 
 from feedback_lens.calls.catalog import ModelFacts
-from feedback_lens.calls.settings import read_limit, read_setting
+from feedback_lens.calls.settings import read_endpoint_settings
 from feedback_lens.errors import InputError
 
 PROVIDERS = ("endpoint", "batch")
-DEFAULT_CONCURRENCY = 16
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Pace:
 
 
 def read_pace() -> Pace:
-    """The pace by FEEDBACK_LENS_PROVIDER, _CONCURRENCY, _RPM and _TPM.
+    """The pace by FEEDBACK_LENS_PROVIDER, and the settings of the endpoint.
 
     Raises:
         InputError: one of them has no value that it can have.
@@ -62,11 +61,12 @@ def read_pace() -> Pace:
     if provider not in PROVIDERS:
         known = " and ".join(PROVIDERS)
         raise InputError(f"FEEDBACK_LENS_PROVIDER={provider!r} is unknown; {known} are known")
+    settings = read_endpoint_settings()
     return Pace(
         provider,
-        int(read_setting("FEEDBACK_LENS_CONCURRENCY", DEFAULT_CONCURRENCY, 1)),
-        read_limit("FEEDBACK_LENS_RPM"),
-        read_limit("FEEDBACK_LENS_TPM"),
+        settings.in_flight,
+        settings.requests_per_minute,
+        settings.tokens_per_minute,
     )
 
 

@@ -3,7 +3,8 @@ from typing import Any
 
 import click
 
-from feedback_lens.calls.usage import read_counts, read_prices, summarize_usage
+from feedback_lens.calls.catalog import read_prices
+from feedback_lens.calls.usage import read_counts, summarize_usage
 from feedback_lens.options import list_option, path_option
 from feedback_lens.tables import write_json
 

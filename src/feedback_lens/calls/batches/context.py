@@ -12,7 +12,7 @@ from feedback_lens.calls.batches.owner import Owner
 from feedback_lens.calls.batches.server import BatchServer
 from feedback_lens.calls.budget import Budget
 from feedback_lens.calls.request import Request
-from feedback_lens.calls.settings import read_setting
+from feedback_lens.calls.settings import read_endpoint_settings, read_setting
 from feedback_lens.calls.store import ResponseStore
 
 
@@ -68,7 +68,7 @@ def open_context(purpose: str, store_path: Path, budget: Budget) -> Context:
         InputError: a variable cannot be read, or the file is no store.
     """
     pause = read_setting("FEEDBACK_LENS_POLL", 30, 0.01)
-    patience = read_setting("FEEDBACK_LENS_TOTAL_TIMEOUT", 1800, 0)
+    patience = read_endpoint_settings().total_timeout
     server = BatchServer()
     # creates the folder and the file
     store = ResponseStore(store_path)

@@ -14,7 +14,7 @@ from openai.types import Batch
 
 from feedback_lens.calls.client import read_key
 from feedback_lens.calls.problem import Problem, parse, read_problem, read_words, scrub
-from feedback_lens.calls.settings import read_limit, read_setting
+from feedback_lens.calls.settings import read_endpoint_settings
 
 PATH: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 # nothing more will come of a batch
@@ -53,10 +53,11 @@ class BatchServer:
     """The calls that batches need. Every one raises `ServerError` where it fails."""
 
     def __init__(self) -> None:
+        settings = read_endpoint_settings()
         self._client = openai.OpenAI(
             api_key=read_key(),
-            timeout=read_limit("FEEDBACK_LENS_TIMEOUT") or 120,
-            max_retries=int(read_setting("FEEDBACK_LENS_RETRIES", 5, 0)),
+            timeout=settings.timeout,
+            max_retries=settings.retries,
         )
         self.host = self._client.base_url.host
         self.endpoint = self._client.base_url.netloc.decode("ascii")
