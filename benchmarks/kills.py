@@ -12,13 +12,12 @@ import json
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from loopback import PROJECT, Loopback, run_endpoint, write_result
+from loopback import PROJECT, Loopback, make_folder, run_endpoint, write_result
 
 sys.path[:0] = [str(PROJECT / "src"), str(PROJECT / "tests")]
 
@@ -98,8 +97,8 @@ def list_kept(folder: Path) -> set[str]:
 
 def kill_once(run: int, seconds: float, corpus: Path, expected: list[str]) -> dict[str, Any]:
     draw = random.Random(run)
-    with tempfile.TemporaryDirectory(dir=PROJECT) as name:
-        folder, log = Path(name), Path(name) / "requests.jsonl"
+    with make_folder() as folder:
+        log = folder / "requests.jsonl"
         faults = ("--fault-share", "0.1", "--faults", FAULTS, "--seed", str(run))
         with run_endpoint(*DELAYS, *faults, "--requests-log", str(log)) as server:
             with start_label(server, folder, corpus) as process:
@@ -120,8 +119,7 @@ def kill_once(run: int, seconds: float, corpus: Path, expected: list[str]) -> di
 
 def measure(count: int, seed: int) -> dict[str, int]:
     """Kill so many runs; the seed draws the moments and the faults."""
-    with tempfile.TemporaryDirectory(dir=PROJECT) as name:
-        folder = Path(name)
+    with make_folder() as folder:
         corpus = folder / "made.parquet"
         write_corpus(corpus)
         with run_endpoint(*DELAYS) as server:

@@ -57,6 +57,15 @@ def run_endpoint(*options: str) -> Iterator[Loopback]:
                 process.kill()
 
 
+@contextmanager
+def make_folder() -> Iterator[Path]:
+    """A folder for a while, on the disk where stores lie, ignored by Git."""
+    parent = PROJECT / ".feedback-lens"
+    parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent) as name:
+        yield Path(name)
+
+
 def write_result(name: str, result: dict[str, Any]) -> None:
     """Print a benchmark's result and keep it in benchmarks/results."""
     text = json.dumps(result, indent=2)

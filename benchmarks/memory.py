@@ -6,11 +6,10 @@
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from loopback import PROJECT, Loopback, run_endpoint, write_result
+from loopback import PROJECT, Loopback, make_folder, run_endpoint, write_result
 
 REQUESTS = 100_000
 IN_FLIGHT = 64
@@ -32,15 +31,15 @@ def run_client(server: Loopback, folder: Path, requests: int) -> dict[str, Any]:
 
 def main() -> None:
     with (
-        tempfile.TemporaryDirectory(dir=PROJECT) as folder,
+        make_folder() as folder,
         run_endpoint("--latency", "0.005", "--no-keep-bodies") as server,
     ):
         # so that growth shows: a tenth of the requests first, in a store of their own
-        (Path(folder) / "tenth").mkdir()
+        (folder / "tenth").mkdir()
         result = {
-            "10000_from_the_endpoint": run_client(server, Path(folder) / "tenth", REQUESTS // 10),
-            "100000_from_the_endpoint": run_client(server, Path(folder), REQUESTS),
-            "100000_from_the_store": run_client(server, Path(folder), REQUESTS),
+            "10000_from_the_endpoint": run_client(server, folder / "tenth", REQUESTS // 10),
+            "100000_from_the_endpoint": run_client(server, folder, REQUESTS),
+            "100000_from_the_store": run_client(server, folder, REQUESTS),
             "requests_received": server.stats()["requests"],
         }
     write_result("memory", result)

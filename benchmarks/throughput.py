@@ -7,11 +7,9 @@ ours alone with 10% of injected faults, and under a rate limit of half the offer
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from loopback import PROJECT, Loopback, run_endpoint, write_result
+from loopback import PROJECT, Loopback, make_folder, run_endpoint, write_result
 
 IN_FLIGHT = 64
 FAULTS = "rate_limited,broken,overloaded,reset,half_body,no_json,bad_gateway,disconnect"
@@ -20,8 +18,8 @@ FAULTS = "rate_limited,broken,overloaded,reset,half_body,no_json,bad_gateway,dis
 def run_client(way: str, requests: int, server: Loopback) -> dict[str, Any]:
     command = [sys.executable, str(PROJECT / "benchmarks" / "client.py"), way]
     command += ["--requests", str(requests), "--in-flight", str(IN_FLIGHT)]
-    with tempfile.TemporaryDirectory(dir=PROJECT) as folder:
-        environment = server.environment(Path(folder), IN_FLIGHT)
+    with make_folder() as folder:
+        environment = server.environment(folder, IN_FLIGHT)
         output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
     return dict(json.loads(output.stdout))
 

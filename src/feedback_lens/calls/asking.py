@@ -7,54 +7,21 @@ that speaks the OpenAI API, its Batch API, or a transformers model in process).
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 import click
-from tqdm import tqdm
 
+from feedback_lens.calls.desk import Answer, Desk
 from feedback_lens.calls.planning import Demand, PlanSender
-from feedback_lens.calls.request import Delivery, Request, Response
+from feedback_lens.calls.request import Request, Response
+from feedback_lens.calls.sender import Sender
 from feedback_lens.calls.snapshot import Damage
 from feedback_lens.calls.store import ResponseStore
 from feedback_lens.calls.turn import Turn
 from feedback_lens.errors import InputError
 
-Answer = tuple[Request, Response]
 # requests that are looked up together, and so many that are held at once
 CHUNK = 1000
 TALLY = ("calls", "reasked", "uncounted", "prompt_tokens", "completion_tokens")
-
-
-class Sender(Protocol):
-    """What asks a model. What `collect` returned is durable before any further method is called.
-
-    `takes_turns`: only one process with the same store may ask the same model for a stage.
-    """
-
-    takes_turns: bool
-
-    def has_room(self) -> bool:
-        """Whether one more request may be started."""
-
-    def start(self, request: Request) -> None:
-        """Ask; called only where there is room."""
-
-    def collect(self) -> list[Delivery]:
-        """Wait for at least one answer; an empty list when nothing is under way any more.
-
-        Raises:
-            InputError: nothing is under way, and no more can be started.
-        """
-
-    def finish(self) -> None:
-        """Tell how it went, when nothing is under way any more.
-
-        Raises:
-            InputError: requests got no answer.
-        """
-
-    def close(self) -> list[Delivery]:
-        """Abandon what is under way; returns answers that had arrived."""
 
 
 class Assistant:
@@ -97,7 +64,7 @@ class Assistant:
         store = ResponseStore(self._store_path)
         total = len(requests) if isinstance(requests, Sequence) else None
         turn = Turn(self._store_path, self.purpose, self.model)
-        desk = _Desk(store, self.purpose, total, turn, self._guard_sender)
+        desk = Desk(store, self.purpose, total, turn, self._guard_sender)
         try:
             for chunk, found in self._look_up(store, requests):
                 yield from desk.serve(chunk, found)
@@ -190,94 +157,6 @@ class Assistant:
                 "would be asked for again: mend it, or delete it to do so"
             )
         return PlanSender(self._demand) if self._demand else self._open_sender(request)
-
-
-class _Desk:
-    """Hands out answers: kept ones at once, the others as they come and are kept."""
-
-    def __init__(
-        self,
-        store: ResponseStore,
-        purpose: str,
-        total: int | None,
-        turn: Turn,
-        open_sender: Callable[[Request], Sender],
-    ) -> None:
-        self._store, self._purpose, self._open_sender = store, purpose, open_sender
-        self._total, self._turn = total, turn
-        self._sender: Sender | None = None
-        self._progress: tqdm | None = None
-        self._served = 0
-        # under way, with everyone who asked
-        self._asked: dict[str, list[Request]] = {}
-        self._found: dict[str, Response] = {}
-        self._unkept: Sequence[Delivery] = ()
-
-    def serve(self, chunk: Sequence[Request], found: dict[str, Response]) -> Iterator[Answer]:
-        self._found = found
-        for request in chunk:
-            if request.key in self._asked:
-                self._asked[request.key].append(request)
-                continue
-            if request.key not in self._found and self._sender is None:
-                self._open(request, chunk)
-            if request.key not in self._found:
-                yield from self._send(request)
-            else:
-                yield request, self._found[request.key]
-                self._count(1)
-
-    def finish(self) -> Iterator[Answer]:
-        while self._sender and (deliveries := self._sender.collect()):
-            yield from self._keep(deliveries)
-            self._found = {}
-        if self._sender:
-            self._sender.finish()
-        assert not self._asked, "a request got neither an answer nor an error"
-
-    def close(self) -> None:
-        if self._sender:
-            # with what could not be kept before: the store may have been locked
-            for _ in self._keep([*self._unkept, *self._sender.close()]):
-                pass
-        if self._progress is not None:
-            self._progress.close()
-
-    def _open(self, request: Request, chunk: Sequence[Request]) -> None:
-        self._sender = self._open_sender(request)
-        if self._sender.takes_turns:
-            self._turn.take()
-            # what another process was answered before the turn came
-            self._found |= self._store.get([request.key for request in chunk])
-
-    def _send(self, request: Request) -> Iterator[Answer]:
-        assert self._sender is not None
-        while not self._sender.has_room():
-            yield from self._keep(self._sender.collect())
-        self._asked[request.key] = [request]
-        self._sender.start(request)
-
-    def _keep(self, deliveries: Sequence[Delivery]) -> Iterator[Answer]:
-        if not deliveries:
-            return
-        if self._progress is None:
-            self._progress = tqdm(
-                total=self._total, initial=self._served, desc=self._purpose, unit="reply"
-            )
-        self._unkept = deliveries
-        kept = self._store.keep(deliveries, self._purpose)
-        self._unkept = ()
-        # what was looked up before it came may be asked again in the same chunk
-        self._found |= kept
-        self._count(len(deliveries))
-        for key, response in kept.items():
-            for request in self._asked.pop(key):
-                yield request, response
-
-    def _count(self, answers: int) -> None:
-        self._served += answers
-        if self._progress is not None:
-            self._progress.update(answers)
 
 
 def _cut(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.calls.asking import Assistant, Sender
+from feedback_lens.calls.asking import Assistant
 from feedback_lens.calls.budget import Budget, read_cap
 from feedback_lens.calls.catalog import (
     ModelFacts,
@@ -18,6 +18,7 @@ from feedback_lens.calls.catalog import (
 from feedback_lens.calls.local import open_local_assistant
 from feedback_lens.calls.planning import current_plan
 from feedback_lens.calls.request import Delivery, Request
+from feedback_lens.calls.sender import Sender
 from feedback_lens.calls.settings import is_offline
 from feedback_lens.calls.store import ResponseStore, default_store_path
 from feedback_lens.errors import InputError
