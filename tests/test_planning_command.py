@@ -17,7 +17,7 @@ import yaml
 from click.testing import CliRunner
 from dvc.repo import Repo
 
-from endpoint import Endpoint, environment, serve
+from endpoint import KEY, Endpoint, environment, serve
 from feedback_lens.feedback.labels import LABELS
 from feedback_lens.logs.conversation import CONVERSATIONS
 from feedback_lens.plan_command import plan
@@ -143,6 +143,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(PROJECT / "src"))
+    # a plan sends nothing, so that any key will do
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("FEEDBACK_LENS_CATALOG", str(tmp_path / "catalog.yaml"))
     monkeypatch.chdir(tmp_path)
     return Small(tmp_path)
@@ -333,13 +335,20 @@ def test_the_plan_can_be_called_in_a_folder_of_the_project(
     assert (line["basis"], line["expected"]["calls"]) == ("exact", NEGATIVE + NEUTRAL)
 
 
-def test_offline_and_without_a_key_the_plan_is_the_same(
+def test_offline_and_without_a_key_the_plan_is_the_same_and_says_that_a_run_would_stop(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small.repro("split")
     online = read_plan()
+    assert online["warnings"] == []
+    monkeypatch.delenv("OPENAI_API_KEY")
+    [warning] = read_plan()["warnings"]
+    assert warning.startswith("would stop: regenerate: there is no key; set OPENAI_API_KEY")
     monkeypatch.setenv("FEEDBACK_LENS_OFFLINE", "1")
-    assert read_plan() == online
+    offline = read_plan()
+    [warning] = offline["warnings"]
+    assert warning.startswith("would stop: regenerate: FEEDBACK_LENS_OFFLINE=1")
+    assert {**offline, "warnings": []} == online
 
 
 def test_a_cap_that_would_be_hit_is_named(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:

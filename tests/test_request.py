@@ -6,11 +6,9 @@ from hypothesis import strategies as st
 
 from feedback_lens.calls.request import (
     Request,
-    Response,
     Sampling,
     ask_user,
     count_outcomes,
-    sum_usage,
 )
 
 # surrogates and control characters too, which the default alphabet leaves out
@@ -97,11 +95,3 @@ def test_outcomes_are_counted_with_zeros() -> None:
         "unreadable": 0,
         "failed": 0,
     }
-
-
-def test_a_server_that_did_not_count_tokens_adds_none() -> None:
-    counted = Response("answered", "hi", prompt_tokens=10, completion_tokens=3)
-    silent = Response("answered", "hi")
-    # 10 + 0 + 10, 3 + 0 + 3
-    usage = sum_usage(iter([counted, silent, counted]))
-    assert usage == {"prompt_tokens": 20, "completion_tokens": 6}
