@@ -21,22 +21,10 @@ from feedback_lens.calls.catalog import drop_day
 from feedback_lens.calls.circuit import Circuit
 from feedback_lens.calls.client import find_proxy, open_client, read_headers
 from feedback_lens.calls.clock import PausingLoop
-from feedback_lens.calls.completion import (
-    CompletionError,
-    build_body,
-    count_cached_tokens,
-    read_completion,
-    read_error,
-)
+from feedback_lens.calls.completion import build_body, count_cached_tokens
 from feedback_lens.calls.pacing import Pace
-from feedback_lens.calls.problem import (
-    Problem,
-    hide_key,
-    parse,
-    read_problem,
-    read_words,
-    scrub,
-)
+from feedback_lens.calls.problem import Problem, parse, scrub
+from feedback_lens.calls.reply import read_reply
 from feedback_lens.calls.request import Delivery, Request
 from feedback_lens.calls.settings import read_endpoint_settings
 
@@ -253,18 +241,11 @@ class EndpointSender:
 
     def _read(self, request: Request, reply: Reply, seconds: float) -> Delivery | Problem:
         content = parse(reply.content)
-        if reply.status >= 300:
-            words = read_words(reply.status, content, reply.content, self._client.api_key)
-            response = read_error(reply.status, content, words)
-            if response is None:
-                return read_problem(reply.status, reply.headers, content, words)
-        else:
-            try:
-                # a server that repeats the key must not bring it into the store
-                response = hide_key(read_completion(content), self._client.api_key)
-            except CompletionError as error:
-                words = read_words(reply.status, content, reply.content, self._client.api_key)
-                return Problem(f"{error} ({words})")
+        response = read_reply(
+            reply.status, reply.headers, content, reply.content, self._client.api_key
+        )
+        if isinstance(response, Problem):
+            return response
         self._notice_model(request.model, response.served_model)
         cached = count_cached_tokens(content)
         usd = self._budget.settle(request, response, cached)

@@ -4,22 +4,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
-from feedback_lens.calls.completion import (
-    CompletionError,
-    count_cached_tokens,
-    read_completion,
-    read_error,
-)
-from feedback_lens.calls.problem import (
-    Problem,
-    hide_key,
-    parse,
-    read_problem,
-    read_words,
-    scrub,
-)
+from feedback_lens.calls.completion import count_cached_tokens
+from feedback_lens.calls.problem import Problem, parse, read_problem, read_words, scrub
+from feedback_lens.calls.reply import read_reply
 from feedback_lens.calls.request import Response
 
 # lines of a file that are taken together
@@ -103,20 +92,10 @@ def _read_line(line: bytes, api_key: str) -> Result | None:
     status, body = reply.get("status_code", 200), reply.get("body")
     if not isinstance(status, int):
         return None
-    if status < 300:
-        return _read_success(key, body, api_key)
-    words = read_words(status, body, json.dumps(body).encode("ascii"), api_key)
-    response = read_error(status, body, words)
-    problem = None if response else read_problem(status, {}, body, words)
-    return Result(key, response, problem=problem)
-
-
-def _read_success(key: str, body: Any, api_key: str) -> Result:
-    try:
-        response = hide_key(read_completion(body), api_key)
-        return Result(key, response, count_cached_tokens(body))
-    except CompletionError as error:
-        return Result(key, problem=Problem(str(error)))
+    found = read_reply(status, {}, body, json.dumps(body).encode("ascii"), api_key)
+    if isinstance(found, Problem):
+        return Result(key, problem=found)
+    return Result(key, found, count_cached_tokens(body))
 
 
 def _show(key: str) -> str:
