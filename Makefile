@@ -31,11 +31,12 @@ check: setup
 	ruff check .
 	mypy
 
-# Measures speed, memory and kills (about 8 minutes); writes benchmarks/results
+# Measures speed, memory and kills and the local detector (about 12 minutes); writes benchmarks/results
 benchmarks: setup
 	python benchmarks/throughput.py
 	python benchmarks/memory.py
 	python benchmarks/kills.py
+	python benchmarks/detection.py
 
 format: setup
 	ruff format .
@@ -46,9 +47,9 @@ format: setup
 RECORDING := $(CURDIR)/.feedback-lens/recording.sqlite
 record: setup
 	@grep -q "^  profile: sample" params.yaml || { echo "make record is for the sample profile: the snapshot holds whole prompts and lies in Git"; exit 1; }
-	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro --force label
+	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro --force label label_gold
 	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro split
-	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro --force --single-item regenerate rate_prompts rate_benchmarks
+	FEEDBACK_LENS_STORE=$(RECORDING) dvc repro --force --single-item regenerate rate_prompts rate_prompt_sets
 	FEEDBACK_LENS_STORE=$(RECORDING) feedback-lens store pack data/recorded --replace
 	rm -f $(RECORDING) $(RECORDING)-wal $(RECORDING)-shm
 	dvc repro

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from token_scores import score
+
 # status, code and message of errors
 ERRORS: dict[str, tuple[int, str | None, str]] = {
     "rate_limited": (429, "rate_limit_exceeded", "Rate limit reached"),
@@ -24,9 +26,14 @@ ERRORS: dict[str, tuple[int, str | None, str]] = {
         "Unsupported parameter: 'temperature' is not supported with this model.",
     ),
     "unsupported_format": (400, None, "response_format is not supported by this server"),
+    "unsupported_logprobs": (400, None, "This model does not support the 'logprobs' parameter."),
 }
 # the parameter that an error is about
-PARAMETERS = {"unsupported_parameter": "temperature", "unsupported_format": "response_format"}
+PARAMETERS = {
+    "unsupported_parameter": "temperature",
+    "unsupported_format": "response_format",
+    "unsupported_logprobs": "logprobs",
+}
 # the request itself is at fault: as much an answer as a reply is
 FINAL_ERRORS = ("content_filter", "too_long")
 # replies that are neither completion nor error of the API: status, type and body
@@ -64,6 +71,7 @@ FLAWS = (
     "refusal",
     "null_content",
     "no_usage",
+    "no_logprobs",
     "wrong_model",
     "duplicate_choices",
     "huge",
@@ -130,7 +138,7 @@ def error_body(
 
 
 def complete(body: Mapping[str, Any], text: str, fault: str | None) -> dict[str, Any]:
-    """The completion object for a request; tokens are counted as words."""
+    """The completion object for a request; in its usage, tokens are counted as words."""
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
     if fault == "refusal":
         message |= {"content": None, "refusal": "I cannot help with that."}
@@ -139,10 +147,11 @@ def complete(body: Mapping[str, Any], text: str, fault: str | None) -> dict[str,
     elif fault == "huge":
         message["content"] = text = ("word " * HUGE)[:HUGE]
     reason = FINISH_REASONS.get(fault or "", "stop")
-    choices = [{"index": 0, "message": message, "finish_reason": reason}]
+    logprobs = None if fault == "no_logprobs" else _score(body, message)
+    choices = [{"index": 0, "message": message, "finish_reason": reason, "logprobs": logprobs}]
     if fault == "duplicate_choices":
         second = message | {"content": f"Not this one: {text}"}
-        choices.append({"index": 1, "message": second, "finish_reason": reason})
+        choices.append({"index": 1, "message": second, "finish_reason": reason, "logprobs": None})
     completion = {
         "id": "chatcmpl-loopback",
         "object": "chat.completion",
@@ -159,3 +168,11 @@ def complete(body: Mapping[str, Any], text: str, fault: str | None) -> dict[str,
             "total_tokens": asked + given,
         }
     return completion
+
+
+def _score(body: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The log-probabilities of a message, where the request asks for them."""
+    if not body.get("logprobs"):
+        return None
+    texts = {name: message[name] for name in ("content", "refusal")}
+    return {name: None if text is None else score(text) for name, text in texts.items()}

@@ -1,38 +1,42 @@
-"""A small pipeline's outputs for the report, made by the library's own functions."""
+"""A small pipeline's outputs for the report, made by the library's own functions.
+
+Corpus `lmsys` is analyzed and trained on, `team` is only analyzed. Gold set `lmsys` is dense,
+`sparse` holds one turn with the exchange before it.
+"""
 
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
+import yaml
 
 from feedback_lens.analysis.comparison import compare_replies
-from feedback_lens.analysis.counts import DISTRIBUTION_POINTS, count_feedback, distribute_labels
 from feedback_lens.analysis.plots import write_points
-from feedback_lens.analysis.quality import CRITERIA, summarize_quality
-from feedback_lens.analysis.refusals import count_refusals
-from feedback_lens.analysis.toxicity import summarize_toxicity
 from feedback_lens.benchmarks.cells import UNTRAINED, Cells
 from feedback_lens.benchmarks.statistics import compare_recipes
 from feedback_lens.benchmarks.summary import summarize
 from feedback_lens.benchmarks.training_summary import summarize_training
-from feedback_lens.feedback.detector_evaluation import (
-    CONFUSION_POINTS,
-    evaluate_detectors,
-    list_confusions,
+from feedback_lens.feedback.local.calibration import ABSTENTION_POINTS, CALIBRATION_POINTS
+from feedback_lens.feedback.local.crossvalidation import (
+    OutOfFold,
+    Probabilities,
+    draw_abstention,
+    draw_calibration,
+    evaluate_out_of_fold,
 )
-from feedback_lens.feedback.evaluation import evaluate_labels
-from feedback_lens.feedback.labels import LABELS
-from feedback_lens.logs.conversation import CONVERSATIONS, Conversation, Message
+from feedback_lens.logs.conversation import Conversation, Message
 from feedback_lens.tables import write_json, write_rows
 from feedback_lens.training.regeneration import REPLIES
 from feedback_lens.training.reward import SCORES
-from feedback_lens.training.splits import SPLITS, count_splits, split_by_feedback
+from feedback_lens.training.splits import split_by_feedback
 from judgments import judged
+from report_analyses import write_analyses, write_labels, write_prompt_sets
+from report_gold import write_gold_sets
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "paper_reported.yaml"
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">\u2028"
 LABELED = {("c1", 2): "NEG_2", ("c1", 3): "NEU", ("c2", 2): "POS", ("c3", 2): None}
 GOLD = {("c1", 2): "NEG_2", ("c1", 3): "NEG_1", ("c2", 2): "POS", ("c3", 2): "NEU"}
-ACTUAL = list(GOLD.values())
+IDS = ("c1", "c2", "c3")
 PREFLIGHT = ("rows", "held_out_rows", "truncated_rows", "dropped_rows")
 CELLS = Cells(
     ("mt_bench", "wildbench"),
@@ -42,65 +46,91 @@ CELLS = Cells(
     ("rand_scratch", "kto"),
     (1, 2),
 )
+PARAMS = {
+    "corpora": {"lmsys": {"detector": "prompted"}, "team": {"detector": "keywords"}},
+    "gold_sets": {"lmsys": {"setting": "dense"}, "sparse": {"setting": "sparse"}},
+    "prompt_sets": {"mt_bench": {}, "team_prompts": {}},
+    "run": {
+        "profile": "sample",
+        "detection": {"detectors": ["local", "prompted", "prior"]},
+        "regeneration": {"regenerations": ["neg_scratch"]},
+        "models": {
+            "bases": list(CELLS.bases),
+            "corpora": list(CELLS.corpora),
+            "recipes": list(CELLS.recipes),
+            "seeds": list(CELLS.seeds),
+        },
+        "evaluation": {"benchmarks": list(CELLS.benchmarks)},
+        "judging": {"judges": list(CELLS.judges)},
+    },
+}
 
 
-def write_world(folder):
+def write_world(folder, params=PARAMS):
     """Write all inputs of the stage below `folder` and return its command line."""
-    conversations = [_converse("c1", 3, HOSTILE), _converse("c2", 2), _converse("c3", 2)]
+    conversations = _converse_all("lmsys", HOSTILE)
+    labels = [{turn: label for (c, turn), label in LABELED.items() if c == known} for known in IDS]
     splits = split_by_feedback(
-        conversations, LABELED, sizes={"neg": 5, "pos": 5, "rand": 5}, salt="a"
+        zip(conversations, labels, strict=True), {"neg": 5, "pos": 5, "rand": 5}, salt="a"
     )
-    scores = list(_score(splits))
-    _write_tables(folder / "data", conversations, splits, scores)
-    _write_metrics(folder / "metrics", splits, scores)
-    write_points(
-        distribute_labels(_frame()),
-        folder / "plots/turn_distribution/lmsys.csv",
-        DISTRIBUTION_POINTS,
-    )
-    write_points(
-        list_confusions(GOLD, {"prompted": LABELED}),
-        folder / "plots/confusion/lmsys.csv",
-        CONFUSION_POINTS,
-    )
-    return _list_options(folder)
-
-
-def _list_options(folder):
+    write_labels(folder, "lmsys", conversations, LABELED, "claude")
+    write_labels(folder, "team", _converse_all("team", "Hello"), LABELED, None)
+    for corpus in params["corpora"]:
+        write_analyses(folder, corpus, splits, HOSTILE)
+    write_prompt_sets(folder, *params["prompt_sets"])
+    write_gold_sets(folder, conversations, GOLD, LABELED)
+    _write_training(folder, splits)
+    _write_detector(folder)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     options = {
+        "params": folder / "params.yaml",
         "metrics": folder / "metrics",
         "plots": folder / "plots",
         "published": PUBLISHED,
-        "conversations_folder": folder / "data/conversations",
-        **{name: folder / "data" / name for name in ("labels", "splits", "replies", "scores")},
+        "data": folder / "data",
         "report": folder / "report/index.html",
-        "profile": "sample",
-        "detector": "prompted",
-        "bases": "tiny",
-        "corpora": "lmsys",
-        "detectors": "prompted",
-        "regenerations": "neg_scratch",
-        "judges": "reference",
-        "gold_sets": "lmsys",
         "conversations": 10,
     }
-    axes = {"recipes": CELLS.recipes, "seeds": CELLS.seeds, "benchmarks": CELLS.benchmarks}
-    several = [(name, value) for name, values in axes.items() for value in values]
+    return [part for name, value in options.items() for part in (f"--{name}", str(value))]
+
+
+def _converse_all(corpus, opening):
+    """Conversations of 3, 2 and 2 user turns, of one numbering in all corpora."""
     return [
-        part for name, value in [*options.items(), *several] for part in (f"--{name}", str(value))
+        _converse(corpus, identifier, turns, first)
+        for identifier, turns, first in zip(IDS, (3, 2, 2), (opening, "Hi", "Hi"), strict=True)
     ]
 
 
-def _converse(identifier, turns, opening="Hello"):
+def _converse(corpus, identifier, turns, opening):
     messages = [
-        Message(role, f"{role} {turn} of {identifier}")
+        Message(role, f"{role} {turn} of {identifier} in {corpus}")
         for turn in range(1, turns + 1)
         for role in ("user", "assistant")
     ]
     messages[0] = Message("user", opening)
     return Conversation(
-        identifier, "lmsys", "vicuna", "English", None, None, False, False, tuple(messages)
+        identifier, corpus, "vicuna", "English", None, None, False, False, tuple(messages)
     )
+
+
+def _write_training(folder, splits):
+    scores = list(_score(splits))
+    _write_replies(folder / "data", scores)
+    judgments = _judge()
+    metrics = {
+        "compare_replies/lmsys": compare_replies(scores, 50, 1),
+        "training": summarize_training(_train()),
+        "train_reward/tiny": {
+            "pairs": {"train": 3, "held_out": 1},
+            "held_out_accuracy": {"before": 0.25, "after": 1.0},
+            "train_accuracy": 1.0,
+        },
+        "summary": summarize(judgments, CELLS),
+        "significance": compare_recipes(judgments, CELLS, "rand_scratch", 50, 1),
+    }
+    for name, content in metrics.items():
+        write_json(content, folder / f"metrics/{name}.json")
 
 
 def _score(splits):
@@ -115,56 +145,36 @@ def _score(splits):
                 }
 
 
-def _write_tables(folder, conversations, splits, scores):
-    write_rows(
-        (c.as_row() for c in conversations), folder / "conversations/lmsys.parquet", CONVERSATIONS
-    )
-    labels = [
-        {"conversation_id": c, "turn": turn, "label": label, "confidence": 0.9}
-        | {"outcome": "answered" if label else "unreadable"}
-        for (c, turn), label in LABELED.items()
-    ]
-    write_rows(labels, folder / "labels/lmsys/prompted.parquet", LABELS)
-    write_json({"model": "claude", "answered": 3}, folder / "labels/lmsys/prompted.json")
-    write_rows(splits, folder / "splits/lmsys.parquet", SPLITS)
+def _write_replies(folder, scores):
     reply = {"reply": f"better {HOSTILE}", "outcome": "answered", "model": "claude"}
     replies = [{"conversation_id": "c1", "turn": 1, **reply}]
     write_rows(replies, folder / "replies/lmsys/neg_scratch.parquet", REPLIES)
     write_rows(scores, folder / "scores/lmsys.parquet", SCORES)
 
 
-def _write_metrics(folder, splits, scores):
-    toxicity = [{"split": row["split"], "toxicity": 0.1 * row["turn"]} for row in splits]
-    refusals = [
-        {"split": row["split"], "refusal": False, "lexical_refusal": True} for row in splits
-    ]
-    judgments = _judge()
-    metrics = {
-        "ingest/lmsys": {"rows": 5, "kept": 3, "kept_user_turns": 7, "rejected": {"redacted": 2}},
-        "split/lmsys": count_splits(splits),
-        "count_feedback/lmsys": count_feedback(_frame()),
-        "evaluate_detector/lmsys": evaluate_detectors(GOLD, GOLD, {"prompted": LABELED}, 50, 1),
-        "score_toxicity/lmsys": {"scorer": "lexicon", **summarize_toxicity(toxicity)},
-        "find_refusals/lmsys": count_refusals(refusals),
-        "rate_prompts/lmsys": {"rater": "rules", **_rate("neg", "pos", "rand")},
-        "rate_prompts/benchmarks": {"rater": "rules", **_rate("mt_bench", "wildbench")},
-        "compare_replies/lmsys": compare_replies(scores, 50, 1),
-        "fit_detector": {
-            "local": evaluate_labels(ACTUAL, ACTUAL),
-            "keywords": evaluate_labels(ACTUAL, ["NEG_1", "NEG_1", "POS", "NEU"]),
-            "majority": evaluate_labels(ACTUAL, ["NEG_2"] * 4),
-        },
-        "training": summarize_training(_train()),
-        "train_reward/tiny": {
-            "pairs": {"train": 3, "held_out": 1},
-            "held_out_accuracy": {"before": 0.25, "after": 1.0},
-            "train_accuracy": 1.0,
-        },
-        "summary": summarize(judgments, CELLS),
-        "significance": compare_recipes(judgments, CELLS, "rand_scratch", 50, 1),
+def _write_detector(folder):
+    found = _predict()
+    write_json(evaluate_out_of_fold(found, 2, 50, 1), folder / "metrics/fit_detector.json")
+    write_points(draw_calibration(found, 2), folder / "plots/calibration.csv", CALIBRATION_POINTS)
+    write_points(draw_abstention(found), folder / "plots/abstention.csv", ABSTENTION_POINTS)
+
+
+def _predict():
+    """Of four turns the local detector knows all, the embeddings miss the first."""
+    classes = ("NEG_1", "NEG_2", "NEU", "POS")
+    actual = list(GOLD.values())
+    right = 0.7 * np.eye(4)[[classes.index(label) for label in actual]] + 0.075
+    wrong = right.copy()
+    wrong[0] = right[1]
+    local = Probabilities(classes, right, 0.5 * right + 0.125, 0.5)
+    minilm = Probabilities(classes, wrong, wrong, 1.0)
+    labels = {
+        "local": local.labels,
+        "minilm": minilm.labels,
+        "keywords": ["NEG_1", "NEG_1", "POS", "NEU"],
+        "majority": ["NEG_2"] * 4,
     }
-    for name, content in metrics.items():
-        write_json(content, folder / f"{name}.json")
+    return OutOfFold(list(GOLD), actual, {"local": local, "minilm": minilm}, labels)
 
 
 def _train():
@@ -186,17 +196,3 @@ def _judge():
         for model in CELLS.models()
     }
     return {(benchmark, "reference"): tables for benchmark in CELLS.benchmarks}
-
-
-def _rate(*sets):
-    row = {**{name: index % 2 == 0 for index, name in enumerate(CRITERIA)}, "difficulty": 3}
-    return summarize_quality({"prompt_set": name, **row, "tokens": 12} for name in sets)
-
-
-def _frame():
-    return pd.DataFrame(
-        [
-            {"conversation_id": c, "turn": turn, "label": label}
-            for (c, turn), label in LABELED.items()
-        ]
-    )

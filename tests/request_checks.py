@@ -68,6 +68,8 @@ def check_body(body: Mapping[str, Any]) -> None:
         value = body.get(name)
         if value is not None and not _is_within(value, least, most):
             raise RequestError(400, f"Invalid value for '{name}': {least} to {most}", param=name)
+    if not isinstance(body.get("logprobs"), bool | None):
+        raise RequestError(400, "Invalid type for 'logprobs': a boolean", param="logprobs")
     if body.get("stream"):
         raise RequestError(400, "This server does not stream", param="stream")
     if body.get("response_format") is not None:

@@ -11,6 +11,7 @@ from typing import Any
 PROMPTS = Path(__file__).parents[1] / "prompts"
 # by the first hex digit of the hash; NEU and NEG_2 lead, as in real logs
 LABELS = 6 * ("NEU",) + 4 * ("NEG_2",) + ("NEG_1", "NEG_1", "NEG_3", "NEG_4", "NEG_4", "POS")
+CATEGORIES = {"NEG_1": "UR1", "NEG_2": "UR2", "NEG_3": "UR3", "NEG_4": "UR4", "POS": "UR5"}
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _PLACE = re.compile(r"\{(?:conversation|dialogue|prompt|exchange)\}")
 
@@ -46,6 +47,16 @@ def label_turns(conversation: str, as_object: bool) -> str:
         if turn["turn"] >= 2
     ]
     return json.dumps({"labels": labels})
+
+
+def list_feedback(conversation: str, as_object: bool) -> str:
+    """What the labels of the turns are in prior work's categories, with the turns' words."""
+    turns = json.loads(conversation)[1:]
+    labeled = [(LABELS[digest(turn["user"])[0] % 16], turn["user"]) for turn in turns]
+    entries = [
+        {"category": CATEGORIES[label], "text": text} for label, text in labeled if label != "NEU"
+    ]
+    return json.dumps({"feedback": entries})
 
 
 def judge_answer(dialogue: str, as_object: bool) -> str:
@@ -86,6 +97,7 @@ def digest(text: str) -> bytes:
 
 _ROLES: dict[str, Callable[[str, bool], str]] = {
     "label.txt": label_turns,
+    "label_prior.txt": list_feedback,
     "judge_mt_bench.txt": judge_answer,
     "judge_wildbench.txt": judge_answer,
     "rate_quality.txt": rate_quality,

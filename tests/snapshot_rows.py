@@ -17,8 +17,8 @@ Row = dict[str, Any]
 def reply(question: str, text: str | None = "yes", **other: object) -> Row:
     request = ask_user("m", question, Sampling())
     values = (request.key, request.canonical, "answered", text, "m-1", 2, 3)
-    row = dict(zip(SNAPSHOT.names, (*values, "2026-11-23T00:00:00+00:00"), strict=True))
-    return row | other
+    cells = (*values, "2026-11-23T00:00:00+00:00", None)
+    return dict(zip(SNAPSHOT.names, cells, strict=True)) | other
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:

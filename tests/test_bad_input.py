@@ -42,10 +42,11 @@ def label(folder: Path, *, model: str = "gpt-x", **environment: str) -> tuple[in
     return run_stage(
         "label",
         *("--conversations", "c.parquet", "--detector", "prompted", "--detector_folder", "d"),
-        *("--prompt", str(PROJECT / "prompts/label.txt"), "--assistant", "recorded"),
+        *("--prompts", str(PROJECT / "prompts"), "--assistant", "recorded"),
         *("--labels", "l.parquet", "--counts", "l.json"),
         *("--model", model, "--temperature", "0", "--max_tokens", "100"),
-        *("--reasoning_effort", "None", "--reasks", "0", "--no-structured"),
+        *("--reasoning_effort", "None", "--reasks", "0", "--no-structured", "--samples", "1"),
+        *("--no-logprobs", "--window", "60000", "--abstain_below", "0"),
         folder=folder,
         **environment,
     )

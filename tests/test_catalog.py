@@ -208,6 +208,22 @@ def test_a_model_that_is_told_not_to_think_takes_a_temperature_where_it_can_stop
         assert "reasoning_effort" not in caught.value.message
 
 
+def test_log_probabilities_that_the_model_refuses_are_named_with_their_mend():
+    asking = Sampling(logprobs=True)
+    with pytest.raises(InputError, match=r"'o3' refuses logprobs; set label.logprobs: false in pa"):
+        check_sampling(read_facts("o3"), asking, None, "label")
+    with pytest.raises(
+        InputError, match=r"temperature: null and label.logprobs: false \(or label.reasoning_effort"
+    ):
+        check_sampling(read_facts("gpt-6-luna"), Sampling(1.0, logprobs=True), SCHEMA, "label")
+    check_sampling(read_facts("gpt-4o-mini"), asking, SCHEMA, "label")
+    check_sampling(read_facts("gpt-5.4"), asking, SCHEMA, "label")
+    with pytest.raises(InputError, match=r"'gpt-5\.4' refuses logprobs"):
+        thinking = Sampling(reasoning_effort="low", logprobs=True)
+        check_sampling(read_facts("gpt-5.4"), thinking, SCHEMA, "label")
+    check_sampling(read_facts("o3"), Sampling(logprobs=False), None, "label")
+
+
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-4", "gpt-3.5-turbo-0125"])
 @pytest.mark.parametrize("effort", ["none", "high"])
 def test_a_model_that_does_not_reason_refuses_every_effort(model, effort):

@@ -58,6 +58,13 @@ def test_a_further_draw_has_a_seed_of_its_own_where_there_is_one() -> None:
     assert "seed" not in build_body(Request("m", (), Sampling(), sample=2), "h")
 
 
+def test_log_probabilities_of_the_tokens_alone_are_asked_for() -> None:
+    body = build_body(ask_user("m", "hi", Sampling(logprobs=True)), "api.openai.com")
+    assert body["logprobs"] is True
+    assert "top_logprobs" not in body
+    assert "logprobs" not in build_body(ask_user("m", "hi", Sampling(logprobs=False)), "h")
+
+
 def test_openai_has_its_own_name_for_the_most_tokens() -> None:
     request = ask_user("m", "hi", Sampling(max_tokens=64))
     body = build_body(request, "api.openai.com")

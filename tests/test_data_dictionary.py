@@ -5,12 +5,13 @@ import pyarrow as pa
 import pytest
 
 from feedback_lens.analysis.quality import RATINGS
-from feedback_lens.analysis.refusals import REFUSALS
+from feedback_lens.analysis.refusals import REFUSAL_CLUSTERS, REFUSALS
 from feedback_lens.analysis.toxicity import TOXICITY
 from feedback_lens.benchmarks.answering import ANSWERS
 from feedback_lens.benchmarks.judging import JUDGMENTS
 from feedback_lens.calls.request import OUTCOMES
 from feedback_lens.calls.store import SNAPSHOT
+from feedback_lens.feedback.gold.sets import GOLD_LABELS, GOLD_TURNS
 from feedback_lens.feedback.labels import FINE, LABELS
 from feedback_lens.logs.conversation import CONVERSATIONS
 from feedback_lens.logs.ingest import REJECTS
@@ -23,10 +24,13 @@ DICTIONARY = Path(__file__).parents[1] / "data" / "README.md"
 TABLES = {
     "conversations": CONVERSATIONS,
     "rejects": REJECTS,
+    "gold_labels": GOLD_LABELS,
+    "gold_turns": GOLD_TURNS,
     "labels": LABELS,
     "splits": SPLITS,
     "toxicity": TOXICITY,
     "refusals": REFUSALS,
+    "refusal_clusters": REFUSAL_CLUSTERS,
     "ratings": RATINGS,
     "replies": REPLIES,
     "scores": SCORES,

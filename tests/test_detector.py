@@ -3,15 +3,16 @@ import pytest
 
 from dialogues import dialogue
 from feedback_lens.errors import InputError
-from feedback_lens.feedback.detector import (
+from feedback_lens.feedback.labels import LABELS
+from feedback_lens.feedback.local.detector import (
     Detector,
-    assign_fold,
-    build_features,
     fit_detector,
     load_detector,
     save_detector,
 )
-from feedback_lens.feedback.embedding import embed
+from feedback_lens.feedback.local.features import FEATURES
+from feedback_lens.feedback.local.folds import assign_fold
+from feedback_lens.feedback.local.heads import Heads
 
 THANKS = ("thanks, perfect", "great, that worked", "wonderful, thank you", "perfect, thanks a lot")
 COMPLAINTS = ("that is wrong", "no, that's incorrect", "this does not work", "wrong again, sorry")
@@ -38,32 +39,17 @@ def labels_of(detector, conversations):
     return {(r["conversation_id"], r["turn"]): r["label"] for r in detector.label(conversations)}
 
 
-def test_features_are_the_turn_the_one_before_their_product_and_cosine():
-    conversations = [dialogue("a", "one", "m"), dialogue("b", "one", "m", "two", "m", "three")]
-    features, keys = build_features(conversations)
-    assert keys == [("b", 2), ("b", 3)]
-    one, two, three = embed(["one", "two", "three"], "test")
-    assert features.shape == (2, 3 * 384 + 1)
-    assert features[0] == pytest.approx(np.hstack([two, one, two * one, two @ one]), abs=1e-5)
-    assert features[1] == pytest.approx(np.hstack([three, two, three * two, three @ two]), abs=1e-5)
-
-
-def test_conversations_without_a_second_turn_have_no_features():
-    features, keys = build_features([dialogue("a", "one", "m")])
-    assert (features.shape, keys) == ((0, 1153), [])
-    assert build_features([])[1] == []
-
-
 def test_new_conversations_are_labeled_with_a_confidence(detector):
     new = [
         dialogue("new", "u", "m", "perfect, many thanks"),
         dialogue("x", "u", "m", "it is wrong"),
     ]
     rows = detector.label(new)
-    assert [(row["label"], row["outcome"]) for row in rows] == [
-        ("POS", "answered"),
-        ("NEG_3", "answered"),
+    assert [(row["label"], row["outcome"], row["listed"]) for row in rows] == [
+        ("POS", "answered", True),
+        ("NEG_3", "answered", True),
     ]
+    assert set(rows[0]) == set(LABELS.names)
     assert all(0.5 <= row["confidence"] <= 1 for row in rows)
     assert detector.label([]) == []
 
@@ -71,7 +57,7 @@ def test_new_conversations_are_labeled_with_a_confidence(detector):
 def test_folds_are_kept_apart_by_conversation(detector):
     assert detector.fold_of == {f"c{n}": assign_fold(f"sort {n}", FOLDS) for n in range(8)}
     assert set(detector.fold_of.values()) == {0, 1, 2}
-    assert len(detector.coefficients) == FOLDS + 1
+    assert len(detector.heads.coefficients) == FOLDS + 1
 
 
 def test_a_gold_conversation_is_labeled_by_the_head_that_did_not_see_it(detector):
@@ -79,23 +65,42 @@ def test_a_gold_conversation_is_labeled_by_the_head_that_did_not_see_it(detector
     turned = gold() | {("c0", 2): "NEG_3"}
     other = fit_detector(talks(), turned, FOLDS, 1.0)
     fold = detector.fold_of["c0"]
-    assert (other.coefficients[fold] == detector.coefficients[fold]).all()
-    assert not (other.coefficients[-1] == detector.coefficients[-1]).all()
+    assert (other.heads.coefficients[fold] == detector.heads.coefficients[fold]).all()
+    assert not (other.heads.coefficients[-1] == detector.heads.coefficients[-1]).all()
     assert labels_of(other, talks())[("c0", 2)] == labels_of(detector, talks())[("c0", 2)]
 
 
 def test_each_conversation_has_its_own_fold_s_head():
     # the head of fold 0 says POS, of fold 1 NEU, that of all gold NEG_3
     intercepts = np.eye(3)[[2, 1, 0]] * 5
-    heads = Detector(("NEG_3", "NEU", "POS"), np.zeros((3, 3, 1153)), intercepts, {"a": 0, "b": 1})
-    found = labels_of(heads, [dialogue(name, "u", "m", "hm") for name in "abc"])
-    assert found == {("a", 2): "POS", ("b", 2): "NEU", ("c", 2): "NEG_3"}
+    classes = ("NEG_3", "NEU", "POS")
+    heads = Heads(classes, np.zeros((3, 3, FEATURES)), intercepts, np.ones(3))
+    detector = Detector(heads, {"a": 0, "b": 1})
+    found = labels_of(detector, [dialogue(name, "u", "m", "hm") for name in ("a", "b", "c", "a:5")])
+    # a:5 is an exchange cut out of a
+    expected = {("a", 2): "POS", ("b", 2): "NEU", ("c", 2): "NEG_3", ("a:5", 2): "POS"}
+    assert found == expected
+
+
+def test_confidence_is_the_calibrated_probability():
+    # odds 9 : 1 at temperature 2 are 3 : 1
+    intercepts = np.log([[9.0, 1.0]])
+    heads = Heads(("NEU", "POS"), np.zeros((1, 2, FEATURES)), intercepts, np.array([2.0]))
+    rows = Detector(heads, {}).label([dialogue("a", "u", "m", "hm")])
+    assert rows[0]["confidence"] == 0.75
+
+
+def test_many_conversations_are_labeled_as_few_are(detector):
+    new = [dialogue(f"n{n}", f"u {n}", "m", f"is {n} right?", "m", "ok") for n in range(150)]
+    alone = [row for talk in new for row in detector.label([talk])]
+    assert detector.label(iter(new)) == alone
+    assert len(alone) == 300
 
 
 def test_turns_without_gold_change_nothing(detector):
     more = [*talks(), dialogue("unlabeled", "u", "m", "thanks, it is wrong")]
     refitted = fit_detector(more, gold(), FOLDS, 1.0)
-    assert refitted.coefficients == pytest.approx(detector.coefficients, abs=1e-3)
+    assert (refitted.heads.coefficients == detector.heads.coefficients).all()
     assert "unlabeled" not in refitted.fold_of
 
 
@@ -117,8 +122,8 @@ def test_a_fold_whose_rest_has_one_class_chooses_that_class():
 def test_three_classes_have_a_row_of_weights_each():
     labels = gold() | {("c0", 2): "NEU", ("c1", 2): "NEU"}
     fitted = fit_detector(talks(), labels, FOLDS, 1.0)
-    assert fitted.classes == ("NEG_3", "NEU", "POS")
-    assert fitted.coefficients.shape == (FOLDS + 1, 3, 1153)
+    assert fitted.heads.classes == ("NEG_3", "NEU", "POS")
+    assert fitted.heads.coefficients.shape == (FOLDS + 1, 3, FEATURES)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +149,20 @@ def test_a_damaged_detector_is_named(detector, tmp_path, damage):
     save_detector(detector, tmp_path)
     (tmp_path / "heads.npz").write_bytes(damage)
     with pytest.raises(InputError, match=r"no whole detector .*run `dvc repro fit_detector`"):
+        load_detector(tmp_path)
+
+
+def test_gold_of_no_turn_is_an_error():
+    with pytest.raises(
+        InputError, match=r"1 gold labels belong to no turn .*'c0', turn 5.*read_gold"
+    ):
+        fit_detector(talks(), gold() | {("c0", 5): "POS"}, FOLDS, 1.0)
+
+
+def test_a_detector_of_other_features_is_named(detector, tmp_path):
+    heads = Heads(("NEU", "POS"), np.zeros((1, 2, 7)), np.zeros((1, 2)), np.ones(1))
+    save_detector(Detector(heads, {}), tmp_path)
+    with pytest.raises(InputError, match=r"a detector of \(2, 7\).*run `dvc repro fit_detector`"):
         load_detector(tmp_path)
 
 

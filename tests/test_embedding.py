@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from feedback_lens.errors import InputError
-from feedback_lens.feedback import embedding
-from feedback_lens.feedback.embedding import WIDTH, embed
+from feedback_lens.feedback.local import embedding
+from feedback_lens.feedback.local.embedding import WIDTH, embed
 
 
 def test_embeddings_have_unit_length_and_the_order_of_the_texts():

@@ -1,7 +1,13 @@
 import pytest
 
 from feedback_lens.errors import InputError
-from feedback_lens.feedback.gold import read_gold, read_gold_sets, reduce_gold
+from feedback_lens.feedback.gold.annotators import (
+    check_turns,
+    read_annotations,
+    read_annotators,
+    read_gold,
+    reduce_gold,
+)
 
 HEADER = "conversation_id,turn,labels\n"
 
@@ -61,18 +67,41 @@ def test_an_empty_file_lacks_its_columns(tmp_path):
 def test_files_that_are_no_csv_are_named(tmp_path):
     with pytest.raises(InputError, match="save it as UTF-8"):
         read_gold(write(tmp_path, HEADER + "ä,2,NEU\n", "latin-1"))
-    with pytest.raises(InputError, match=r"absent\.csv: no such gold set"):
+    with pytest.raises(InputError, match=r"absent\.csv: no such gold labels"):
         read_gold(tmp_path / "absent.csv")
 
 
-def test_gold_sets_are_read_together_without_second_annotators(tmp_path):
-    (tmp_path / "lmsys.csv").write_text(HEADER + "b,2,POS\n")
-    (tmp_path / "wildchat.csv").write_text(HEADER + "c,2,NEG_1|NEG_2\n")
-    (tmp_path / "wildchat_second.csv").write_text(HEADER + "d,2,POS\n")
-    assert read_gold_sets(tmp_path) == {("b", 2): "POS", ("c", 2): "NEG_2"}
+def test_each_file_of_a_folder_is_an_annotator_and_gold_is_first(tmp_path):
+    (tmp_path / "anna.csv").write_text(HEADER + "b,2,NEG_1|NEG_2\n")
+    (tmp_path / "gold.csv").write_text(HEADER + "b,2,POS\n")
+    (tmp_path / "notes.txt").write_text("not a label")
+    annotators = read_annotators(tmp_path)
+    assert list(annotators) == ["gold", "anna"]
+    assert annotators["anna"]["b", 2].labels == ("NEG_1", "NEG_2")
 
 
 def test_a_folder_without_gold_is_an_error(tmp_path):
-    (tmp_path / "lmsys_second.csv").write_text(HEADER + "b,2,POS\n")
-    with pytest.raises(InputError, match="no gold set; write one as"):
-        read_gold_sets(tmp_path)
+    (tmp_path / "anna.csv").write_text(HEADER + "b,2,POS\n")
+    with pytest.raises(InputError, match=r"gold\.csv: no such gold labels; annotate turns"):
+        read_annotators(tmp_path)
+    with pytest.raises(InputError, match=r"anna\.csv/gold\.csv: no such gold labels"):
+        read_annotators(tmp_path / "anna.csv")
+
+
+def test_gold_for_a_turn_that_the_log_lacks_is_named_with_its_line(tmp_path):
+    path = write(tmp_path, HEADER + "a,2,NEU\na,3,NEU\n")
+    annotations = read_annotations(path)
+    check_turns(annotations, {"a": 3}, tmp_path / "log.jsonl")
+    with pytest.raises(InputError) as caught:
+        check_turns(annotations, {"a": 2}, tmp_path / "log.jsonl")
+    assert str(caught.value).startswith(
+        f"{path}: line 3: {tmp_path}/log.jsonl holds no turn 3 in conversation 'a', which has 2 user"
+    )
+
+
+def test_gold_for_a_conversation_that_the_log_lacks_is_named_with_its_line(tmp_path):
+    path = write(tmp_path, HEADER + "b,2,NEU\n")
+    with pytest.raises(InputError) as caught:
+        check_turns(read_annotations(path), {"a": 3}, tmp_path / "log.jsonl")
+    assert "line 2: " in str(caught.value)
+    assert "no well-formed conversation 'b'; take the row out, or mend" in str(caught.value)

@@ -4,14 +4,18 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from dialogues import dialogue
 from feedback_lens.benchmarks.prompted import read_rating
 from feedback_lens.calls.request import Sampling
 from feedback_lens.errors import InputError
-from feedback_lens.feedback.labels import FINE
+from feedback_lens.feedback.labels import FINE, from_category, reduce_labels
+from feedback_lens.feedback.prompted.prior import parse_entries
+from feedback_lens.feedback.prompted.quotes import place_quotes
 from feedback_lens.hostile.checks import (
     check_injections,
     count_checks,
@@ -19,7 +23,7 @@ from feedback_lens.hostile.checks import (
     list_quoting_replies,
 )
 from feedback_lens.hostile.injections import Injection, read_injections
-from feedback_lens.hostile.uses import USES, Reader
+from feedback_lens.hostile.uses import USES
 from feedback_lens.prompts import read_prompt, render
 from feedback_lens.training.regeneration import request_reply
 
@@ -34,6 +38,12 @@ FAMILIES = {
 }
 
 
+@cache
+def list_rows(name):
+    """The checks of the whole suite in a use."""
+    return list(check_injections(SUITE, [BY_NAME[name]], PROMPTS))
+
+
 def check(use, injections=SUITE):
     return count_checks(check_injections(injections, [use], PROMPTS))[use.name]
 
@@ -41,7 +51,7 @@ def check(use, injections=SUITE):
 def with_parser(name, read, number=0):
     """A use whose parser is another."""
     use = BY_NAME[name]
-    reader = replace(use.readers[number], read=lambda text: (read(text),))
+    reader = replace(use.readers[number], read=lambda reply, _: (read(reply),))
     return replace(use, readers=(reader,))
 
 
@@ -61,7 +71,7 @@ def test_the_suite_holds_every_family_and_long_texts():
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.name)
 def test_no_injection_changes_a_prompt_or_a_verdict(use):
-    rows = list(check_injections(SUITE, [use], PROMPTS))
+    rows = list_rows(use.name)
     assert [row for row in rows if row["result"] == "changed"] == []
     counts = count_checks(rows)[use.name]
     assert counts["injections"] == len(SUITE)
@@ -74,27 +84,29 @@ def test_no_injection_changes_a_prompt_or_a_verdict(use):
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.name)
 def test_a_model_that_quotes_nothing_hostile_is_read(use):
     for reader in use.readers:
-        replies = [reader.honest, *list_quoting_replies(reader.honest, "Fine.").values()]
-        assert reader.verdict in [reader.read(reply) for reply in replies]
+        quoting = list_quoting_replies(reader.honest, "Fine.", reader.entry)
+        replies = [reader.honest, *quoting.values()]
+        assert reader.verdict in [reader.read(reply, "Fine.") for reply in replies]
 
 
 def test_a_judge_that_quotes_before_its_last_line_keeps_its_verdict():
-    rows = check_injections(SUITE, [BY_NAME["judge_mt_bench"]], PROMPTS)
+    rows = list_rows("judge_mt_bench")
     results = Counter(row["result"] for row in rows if row["check"] == "after_reasoning")
     # the parser of plain replies takes them all, that of objects none
     assert results == {"held": len(SUITE), "unreadable": len(SUITE)}
 
 
 @pytest.mark.parametrize("check", ["escaped_entry", "escaped_entry_in_code_fence"])
-def test_labels_are_read_beside_an_entry_for_a_turn_that_is_not_there(check):
-    rows = check_injections(SUITE, [BY_NAME["label"]], PROMPTS)
+@pytest.mark.parametrize("use", ["label", "label_prior"])
+def test_labels_are_read_beside_an_entry_for_a_turn_that_is_not_there(use, check):
+    rows = list_rows(use)
     assert {row["result"] for row in rows if row["check"] == check} == {"held"}
 
 
 @pytest.mark.parametrize("check", ["quoted_last", "backticks_last", "block_quote_last"])
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.name)
 def test_a_quotation_in_the_verdict_s_place_is_no_verdict(use, check):
-    rows = check_injections(SUITE, [use], PROMPTS)
+    rows = list_rows(use.name)
     found = {row["result"] for row in rows if row["check"] == check}
     assert found == ({"unreadable"} if use.readers else set())
 
@@ -112,7 +124,7 @@ def test_the_exchange_to_revise_is_asked_about_as_the_pipeline_asks():
 def test_the_suite_s_whole_answers_are_read_as_verdicts_of_their_own(use):
     """And nothing else is, where the reply is to be an object."""
     reader = next(reader for reader in use.readers if reader.honest.startswith("{"))
-    own = [i for i in SUITE if any(part is not None for part in reader.read(i.text))]
+    own = [i for i in SUITE if any(part is not None for part in reader.read(i.text, ""))]
     assert own == [i for i in SUITE if use.name in i.answers]
     assert own
 
@@ -182,8 +194,29 @@ def read_anywhere(text):
 @pytest.mark.parametrize("read", [read_loosely, read_anywhere])
 def test_a_label_parser_that_reads_quoted_entries_is_caught(read):
     [reader] = BY_NAME["label"].readers
-    use = replace(BY_NAME["label"], readers=(Reader(reader.honest, reader.verdict, read),))
-    assert check(use)["changed"] > 0
+    broken = replace(reader, read=lambda reply, _: read(reply))
+    assert check(replace(BY_NAME["label"], readers=(broken,)))["changed"] > 0
+
+
+def read_feedback_without_doubt(reply, text):
+    """Labels of whatever entries there are, no matter whose words they may be."""
+    talk = dialogue("a", text, text, "I said a fruit.", "Pear.", "And a nut?")
+    entries = parse_entries(reply)
+    if entries is None:
+        return None, None
+    found = {2: ["NEU"], 3: ["NEU"]}
+    places = place_quotes([entry["text"] for entry in entries], talk)
+    for place, entry in zip(places, entries, strict=True):
+        found.get(place, []).append(from_category(entry["category"]))
+    return reduce_labels(found[2]), reduce_labels(found[3])
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_parser_that_takes_a_user_s_entry_for_the_model_s_is_caught(number):
+    reader = BY_NAME["label_prior"].readers[number]
+    broken = replace(reader, read=read_feedback_without_doubt)
+    suite = [i for i in SUITE if i.family == "unescaped_json"]
+    assert check(replace(BY_NAME["label_prior"], readers=(broken,)), suite)["changed"] > 0
 
 
 @pytest.mark.parametrize(

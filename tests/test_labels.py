@@ -9,7 +9,9 @@ from feedback_lens.feedback.labels import (
     LABELS,
     PRIORITY,
     coarsen,
+    from_category,
     reduce_labels,
+    to_category,
 )
 from feedback_lens.tables import read_rows, write_rows
 
@@ -58,3 +60,26 @@ def test_an_unreadable_label_is_null_on_disk(tmp_path):
     row = dict.fromkeys(LABELS.names) | {"conversation_id": "a", "turn": 2, "outcome": "refused"}
     write_rows([row], tmp_path / "l.parquet", LABELS)
     assert read_rows(tmp_path / "l.parquet") == [row]
+
+
+def test_the_categories_of_prior_work_are_the_labels_in_their_order():
+    found = [from_category(f"UR{number}") for number in range(1, 6)]
+    # rephrase, with correction, without, clarification, positive
+    assert found == ["NEG_1", "NEG_2", "NEG_3", "NEG_4", "POS"]
+    assert [to_category(label) for label in found] == ["UR1", "UR2", "UR3", "UR4", "UR5"]
+
+
+def test_no_feedback_has_no_category():
+    assert to_category("NEU") is None
+
+
+@pytest.mark.parametrize("category", ["UR0", "UR6", "ur1", "NEG_1", ""])
+def test_an_unknown_category_is_named(category):
+    with pytest.raises(ValueError, match=f"category '{category}': one of UR1, UR2"):
+        from_category(category)
+
+
+@pytest.mark.parametrize("label", ["UR1", "NEG", ""])
+def test_an_unknown_label_has_no_category(label):
+    with pytest.raises(ValueError, match=f"label '{label}': one of NEG_1, NEG_2"):
+        to_category(label)

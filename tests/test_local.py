@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feedback_lens.calls import local
 from feedback_lens.calls.decoding import GumbelSampler
+from feedback_lens.calls.generation import split_text
 from feedback_lens.calls.local import LocalSender
 from feedback_lens.calls.models import batch_by_length, name_local_model
 from feedback_lens.calls.request import Delivery, Request, Response, Sampling, ask_user
@@ -155,6 +158,104 @@ def test_without_max_tokens_a_reply_ends_with_the_context(folder):
     for response in ask(folder, Sampling()).values():
         total = response.prompt_tokens + response.completion_tokens
         assert response.outcome == "answered" or total == SETTINGS.context
+
+
+def generate_by_hand(folder: Path, prompt: str, steps: int) -> tuple[list[int], list[float]]:
+    """Greedy tokens and their log-probabilities, each by a forward pass over all before it."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    message = [{"role": "user", "content": prompt}]
+    tokens = tokenizer.apply_chat_template(message, add_generation_prompt=True, return_dict=True)
+    tokens, start, values = tokens["input_ids"], len(tokens["input_ids"]), []
+    for _ in range(steps):
+        with torch.inference_mode():
+            logits = model(torch.tensor([tokens])).logits[0, -1]
+        tokens = [*tokens, int(logits.argmax())]
+        values.append(float(logits.log_softmax(-1)[tokens[-1]]))
+    return tokens[start:], values
+
+
+def test_log_probabilities_are_those_of_the_model_itself(folder, monkeypatch):
+    monkeypatch.setenv("FEEDBACK_LENS_BATCH", "5")
+    answers = ask(folder, Sampling(max_tokens=12, logprobs=True))
+    for prompt in PROMPTS[:2]:
+        response = answers[prompt]
+        assert "".join(token for token, _ in response.logprobs) == response.text
+        tokens, values = generate_by_hand(folder, prompt, response.completion_tokens)
+        found = [value for _, value in response.logprobs]
+        # the tokens that spell the text: all but those of an end, which come last
+        assert len(tokens) - 1 <= len(found) <= len(tokens)
+        assert found == pytest.approx(values[: len(found)], abs=1e-4)
+
+
+def test_log_probabilities_change_neither_text_nor_batch(folder, monkeypatch):
+    sampling = Sampling(temperature=0.9, max_tokens=12, seed=5, logprobs=True)
+    monkeypatch.setenv("FEEDBACK_LENS_BATCH", "5")
+    together = ask(folder, sampling)
+    monkeypatch.setenv("FEEDBACK_LENS_BATCH", "1")
+    alone = ask(folder, sampling)
+    for prompt, response in together.items():
+        assert "".join(token for token, _ in response.logprobs) == response.text
+        assert response.text == alone[prompt].text
+        assert [value for _, value in response.logprobs] == pytest.approx(
+            [value for _, value in alone[prompt].logprobs], abs=1e-4
+        )
+
+
+def test_a_batch_may_hold_requests_that_do_not_ask_for_log_probabilities(folder):
+    plain = ask_user("m", PROMPTS[0], Sampling(max_tokens=4))
+    asking = ask_user("m", PROMPTS[0], Sampling(max_tokens=4, logprobs=True))
+    [batch] = answer_in_batches(folder, [plain, asking])
+    found = {delivery.request.key: delivery.response for delivery in batch}
+    assert found[plain.key].logprobs is None
+    assert found[asking.key].logprobs is not None
+    # greedy: the same reply
+    assert found[plain.key].text == found[asking.key].text
+
+
+def test_at_another_temperature_they_stay_those_of_temperature_one():
+    # two tokens of 0.8 and 0.2; at temperature 0.01 the first is certain, yet it has ln 0.8
+    p = torch.tensor([[0.8, 0.2]])
+    sampler = GumbelSampler([Request("m", (), Sampling(0.01, seed=1, logprobs=True))])
+    assert sampler(torch.empty(0), p.log()).argmax(-1).tolist() == [0]
+    assert sampler.steps[0].tolist() == pytest.approx([-0.2231436])
+
+
+def test_the_nucleus_does_not_change_them_either():
+    # of 0.5, 0.3 and 0.2 the first two stay; they keep ln 0.5 and ln 0.3
+    p = torch.tensor([0.5, 0.3, 0.2])
+    sampling = [Sampling(1.0, 0.7, seed=n, logprobs=True) for n in range(50)]
+    sampler = GumbelSampler([Request("m", (), one) for one in sampling])
+    chosen = sampler(torch.empty(0), p.log().expand(50, 3)).argmax(-1)
+    assert sampler.steps[0].tolist() == pytest.approx(p.log()[chosen].tolist())
+    assert set(chosen.tolist()) == {0, 1}
+
+
+class ByteTokenizer:
+    """Each byte is a token; 256 ends a reply, and what is no character yet is U+FFFD."""
+
+    def decode(self, tokens, skip_special_tokens):
+        raw = bytes(token for token in tokens if token < 256 or not skip_special_tokens)
+        return raw.decode("utf-8", "replace")
+
+
+@given(
+    st.text(st.characters(exclude_characters="\ufffd", exclude_categories=["Cs"]), max_size=8),
+    st.integers(0, 3),
+)
+def test_a_reply_is_split_at_its_tokens(text, lost):
+    raw = list(text.encode())
+    raw = raw[: len(raw) - lost]
+    reply = bytes(raw).decode("utf-8", "replace")
+    split = split_text([*raw, 256], reply, ByteTokenizer())
+    assert "".join(split) == reply
+    assert len(split) == len(raw) + 1
+    if raw == list(text.encode()):
+        # a character stands with its last byte
+        ends = [len(text[: at + 1].encode()) - 1 for at in range(len(text))]
+        assert [split[end] for end in ends] == list(text)
 
 
 def test_the_name_follows_the_weights_and_nothing_else(folder, tmp_path):

@@ -46,6 +46,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
         ("too_long", openai.BadRequestError, "context_length_exceeded", None),
         ("unsupported_parameter", openai.BadRequestError, "unsupported_parameter", "temperature"),
         ("unsupported_format", openai.BadRequestError, None, "response_format"),
+        ("unsupported_logprobs", openai.BadRequestError, None, "logprobs"),
     ],
 )
 def test_the_real_client_knows_the_errors(

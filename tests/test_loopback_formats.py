@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import openai
 import pytest
 
 from endpoint import Endpoint, serve
+from faults import always
 from loopback_client import ask
 from roles import PROMPTS
 from schemas import fit_format
@@ -101,3 +103,37 @@ def test_a_reply_is_held_against_the_schema(said: str, fits: bool) -> None:
 def test_a_json_object_is_given_where_one_is_asked_for(server: Endpoint) -> None:
     content = ask(server, response_format={"type": "json_object"}).choices[0].message.content
     assert json.loads(content) == {}
+
+
+def test_log_probabilities_come_where_they_are_asked_for(server: Endpoint) -> None:
+    server.reply = lambda body: "Fine, 👋"
+    [choice] = ask(server, logprobs=True).choices
+    found = [(entry.token, entry.logprob, entry.bytes) for entry in choice.logprobs.content]
+    # -0.1 a byte; the hand is the bytes 240, 159, 145, 139, in two tokens
+    assert found == [
+        ("Fine", -0.4, [70, 105, 110, 101]),
+        (",", -0.1, [44]),
+        (" ", -0.1, [32]),
+        ("\\xf0", -0.1, [240]),
+        ("\\x9f\\x91\\x8b", -0.3, [159, 145, 139]),
+    ]
+    assert choice.logprobs.refusal is None
+    assert ask(server).choices[0].logprobs is None
+
+
+def test_those_of_a_refusal_stand_apart(server: Endpoint) -> None:
+    server.plan = always("refusal")
+    [choice] = ask(server, logprobs=True).choices
+    assert choice.logprobs.content is None
+    assert "".join(entry.token for entry in choice.logprobs.refusal) == choice.message.refusal
+
+
+def test_a_server_may_ignore_that_they_are_asked_for(server: Endpoint) -> None:
+    server.plan = always("no_logprobs")
+    assert ask(server, logprobs=True).choices[0].logprobs is None
+
+
+def test_asking_for_them_in_words_is_refused(server: Endpoint) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(server, logprobs="yes")
+    assert caught.value.param == "logprobs"

@@ -1,6 +1,7 @@
 """The documented way to run on other logs: edit parameters, nothing else."""
 
 import json
+import random
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +18,6 @@ OWN = {
     **SMALL,
     "corpora.lmsys.path": "data/raw/lmsys.jsonl",
     "corpora.wildchat.path": "data/raw/wildchat.parquet",
-    "run.gold.gold_sets": [],
     "run.models.recipes": ["rand_scratch", "kto"],
     "split.negative": 8,
     "split.positive": 8,
@@ -26,6 +26,7 @@ OWN = {
 }
 BY_ENDPOINT = {
     **OWN,
+    "run.detection.detectors": ["local", "prior"],
     "run.assistant": "data/raw",
     "label.model": "role-play",
     "regenerate.model": "role-play",
@@ -37,15 +38,17 @@ BY_ENDPOINT = {
 BY_TINY_MODEL = {
     **OWN,
     "run.assistant": "models/base/tiny",
-    "run.detector": "local",
+    "corpora.lmsys.detector": "local",
+    "corpora.wildchat.detector": "local",
     "run.detection.detectors": ["local"],
     "run.models.recipes": ["rand_scratch"],  # nobody praises in these logs, so there is no KTO
     "regenerate.max_tokens": 200,
 }
 BY_RECORDED_REPLIES = {
     **SMALL,
-    "corpora": {"own": {"path": "data/raw/own.jsonl", "format": "messages"}},
-    "run.gold.gold_sets": [],
+    "corpora": {
+        "own": {"path": "data/raw/own.jsonl", "format": "messages", "detector": "prompted"}
+    },
     "run.models.corpora": ["own"],
     "train_reward.pairs.corpora": ["own"],
 }
@@ -91,6 +94,44 @@ def test_a_log_of_ones_own_runs_the_whole_road(tmp_path: Path) -> None:
     assert "own" in (tmp_path / "report/index.html").read_text()
 
 
+DIALOGUES, TURNS = 1000, 20
+ANALYSES = ("count_feedback", "split", "score_toxicity", "find_refusals", "rate_prompts")
+
+
+def write_long_dialogues(path: Path, sample: Path) -> None:
+    """Dialogues of the length that is wanted, of the sample's exchanges drawn by lot."""
+    draw = random.Random(1)
+    exchanges = [
+        row["conversation"][place : place + 2]
+        for line in sample.read_bytes().split(b"\n")
+        if line and (row := json.loads(line))
+        for place in range(0, len(row.get("conversation") or ()) - 1, 2)
+        if row["conversation"][place].get("role") == "user"
+        and row["conversation"][place]["content"].strip()
+        and row["conversation"][place + 1].get("role") == "assistant"
+    ]
+    with path.open("w", encoding="utf-8") as own:
+        for number in range(DIALOGUES):
+            messages = [message for pair in draw.choices(exchanges, k=TURNS) for message in pair]
+            messages[0] = {"role": "user", "content": f"{number}: {messages[0]['content']}"}
+            messages = [{"role": m["role"], "content": m["content"]} for m in messages]
+            own.write(json.dumps({"id": f"d{number}", "messages": messages}) + "\n")
+
+
+def test_one_entry_more_reads_labels_and_analyzes_a_log(tmp_path: Path) -> None:
+    own = {"path": "data/raw/own.jsonl", "format": "messages", "detector": "local"}
+    project = Project(tmp_path, {**SMALL, "corpora.own": own})
+    (tmp_path / "data/raw").mkdir()
+    write_long_dialogues(tmp_path / "data/raw/own.jsonl", tmp_path / "data/sample/wildchat.jsonl")
+    ran = project.repro(*(f"{stage}@own" for stage in ANALYSES))
+    assert {f"{stage}@own" for stage in ("ingest", "label", *ANALYSES)} <= set(ran)
+    counts = json.loads((tmp_path / "metrics/count_feedback/own.json").read_text())
+    # each of the 20 turns but the first is labeled
+    assert counts["turns"] == DIALOGUES * (TURNS - 1) and counts["unlabeled"] == 0
+    drawn = json.loads((tmp_path / "metrics/split/own.json").read_text())
+    assert drawn["neg"]["rows"] == drawn["rand"]["rows"] == 24
+
+
 @needs_real_logs
 def test_real_logs_run_the_whole_road_by_an_endpoint(tmp_path: Path) -> None:
     project = Project(tmp_path, BY_ENDPOINT)
@@ -99,7 +140,7 @@ def test_real_logs_run_the_whole_road_by_an_endpoint(tmp_path: Path) -> None:
         project.repro(**environment(server, tmp_path / ".feedback-lens"))
         assert set(server.answered.values()) == {1}
     check_results(project)
-    labels = json.loads((tmp_path / "data/labels/lmsys/prompted.json").read_text())
+    labels = json.loads((tmp_path / "data/labels/lmsys.json").read_text())
     assert labels["answered"] > 0 and labels["unreadable"] == 0
 
 

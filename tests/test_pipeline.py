@@ -78,8 +78,9 @@ def test_every_data_path_of_deps_and_outs_stands_in_the_command(stage: str) -> N
 
 
 def is_named(path: str, word: str) -> bool:
-    """A path is named by itself or by the folder that the stage reads it from."""
-    return path == word or path.startswith(f"{word}/")
+    """A path is named by itself, by the folder it is read from, or by the entry it stands in."""
+    whole_entry = word == "${item}" and path.startswith("${item.")
+    return path == word or path.startswith(f"{word}/") or whole_entry
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -108,12 +109,22 @@ def test_a_section_has_exactly_the_options_of_its_stage(stage: str) -> None:
     command = importlib.import_module(f"feedback_lens.stages.{module_of(stage)}").main
     assert isinstance(command, click.Command)
     options = {o for p in command.params for o in p.opts if o.startswith("--")}
+    optional = {o for p in command.params if is_optional(p) for o in p.opts}
     text = body(stage)["cmd"]
     given = re.findall(r"(--\w+)", text)
     for name in re.findall(r"\$\{([\w.]+)\}", text):
         value = look_up(name) if name.split(".")[0] in PARAMS else None
         given += [f"--{key}" for key in value] if isinstance(value, dict) else []
-    assert sorted(given) == sorted(options)
+    entries = look_up(DVC["stages"][stage]["foreach"][2:-1]).values() if "${item}" in text else [{}]
+    for entry in entries:
+        named = [*given, *(f"--{key}" for key in entry)]
+        assert len(named) == len(set(named))
+        assert options - optional <= set(named) <= options
+
+
+def is_optional(parameter: click.Parameter) -> bool:
+    """Whether an entry of the parameters may leave it out; an empty list arrives as no option."""
+    return not parameter.required and not parameter.multiple
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -27,8 +28,8 @@ PACE = Pace("endpoint", concurrency=4, requests_per_minute=None, tokens_per_minu
 FACTS = ModelFacts("m", Price(1000, 1000, 2000), batch_share=0.5)
 
 
-def cell(name: str, *arguments: str, outs: tuple[str, ...] = ()) -> Cell:
-    module = name.partition("@")[0]
+def cell(name: str, *arguments: str, outs: tuple[str, ...] = (), module: str = "") -> Cell:
+    module = module or name.partition("@")[0]
     return Cell(name, module, arguments, outs, (), frozenset(), "runs")
 
 
@@ -216,11 +217,18 @@ def test_a_judge_asks_once_a_model_question_and_turn() -> None:
 
 def test_labels_are_bounded_by_the_rows_of_the_raw_log(tmp_path: Path) -> None:
     (tmp_path / "own.jsonl").write_text('{"id": 1}\n{"id": 2}\nbroken\n')
+    asked = ["--samples", "1", "--window", "1000"]
     words = ["--log", str(tmp_path / "own.jsonl"), "--conversations", "c.parquet"]
     ingest = cell("ingest@own", *words, outs=("c.parquet",))
-    words = "--conversations c.parquet --detector prompted --detector_folder d --prompt p"
-    own = cell("label@own-prompted", *words.split(), *SAMPLING)
+    words = "--conversations c.parquet --detector prompted --detector_folder d --prompts p"
+    own = cell("label@own", *words.split(), *SAMPLING, *asked)
     assert bound_calls(own, pipeline(ingest, own)) == 3
+    thrice = cell("label@own", *words.split(), *SAMPLING, *asked, "--samples", "3")
+    assert bound_calls(thrice, pipeline(ingest, thrice)) == 9
+    # a row of 2,020 characters or so: at most 1 + 3 x 2,020 / 1,000 windows
+    with (tmp_path / "own.jsonl").open("a") as log:
+        log.write(json.dumps({"text": "x" * 2000}) + "\n")
+    assert bound_calls(own, pipeline(ingest, own)) == 3 + 7
     (tmp_path / "own.jsonl").unlink()
     assert bound_calls(own, pipeline(ingest, own)) is None
 
@@ -228,7 +236,10 @@ def test_labels_are_bounded_by_the_rows_of_the_raw_log(tmp_path: Path) -> None:
 def test_a_stand_in_asks_no_model() -> None:
     assert asks_a_model(cell("judge@mt_bench-llm", "--judge", "llm"))
     assert not asks_a_model(cell("judge@mt_bench-reference", "--judge", "reference"))
+    assert asks_a_model(cell("label_gold@own-prior", "--detector", "prior", module="label"))
+    assert not asks_a_model(cell("label_gold@own-local", "--detector", "local", module="label"))
     assert not asks_a_model(cell("rate_prompts@own", "--rater", "rules"))
+    assert not asks_a_model(cell("score_toxicity@own", "--scorer", "local"))
     assert not asks_a_model(SPLIT)
 
 

@@ -15,6 +15,7 @@ from feedback_lens.calls.problem import (
     read_problem,
     read_wait,
     read_words,
+    refuses_logprobs,
     scrub,
 )
 
@@ -190,3 +191,29 @@ def test_without_a_key_there_is_nothing_to_hide() -> None:
 def test_what_is_no_json_is_none(raw: bytes) -> None:
     assert parse(raw) is None
     assert parse(b'{"a": [1]}') == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        # OpenAI of models without, and of accounts; vLLM on Gaudi; a schema's check
+        (400, "This model does not support the 'logprobs' parameter."),
+        (400, "Unrecognized request argument supplied: logprobs"),
+        (403, "You are not allowed to request logprobs from this model"),
+        (400, "Gaudi doesn't support logprobs. Please remove 'logprobs'/'top_logprobs'"),
+        (422, '{"detail":[{"type":"extra_forbidden","loc":["body","logprobs"]}]}'),
+        (501, "Logprobs are not implemented"),
+    ],
+)
+def test_a_server_without_log_probabilities_would_turn_every_request_down(
+    status: int, words: str
+) -> None:
+    content = {"error": {"code": None, "message": words}}
+    found = read_problem(status, CIMultiDict(), content, f"HTTP {status}: {words}")
+    assert (found.passing, found.hopeless, found.of_request) == (False, True, True)
+    assert refuses_logprobs(found.words)
+
+
+def test_a_server_that_breaks_over_log_probabilities_may_be_asked_again() -> None:
+    found = read_problem(500, CIMultiDict(), None, "HTTP 500: logprobs worker died")
+    assert (found.passing, found.hopeless) == (True, False)

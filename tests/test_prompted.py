@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,13 @@ from hypothesis import strategies as st
 from dialogues import dialogue
 from feedback_lens.calls.request import Response, Sampling
 from feedback_lens.feedback.labels import FINE
-from feedback_lens.feedback.prompted import (
+from feedback_lens.feedback.prompted.dense import (
     LABELS_FORMAT,
-    labels_every_turn,
-    parse_verdicts,
+    parse_entries,
     read_labels,
     request_labels,
 )
+from feedback_lens.feedback.prompted.reading import ALIGNMENT, FATES, merge_draws
 from feedback_lens.prompts import read_prompt
 from schemas import conforms
 
@@ -28,10 +29,16 @@ def reply(*labels):
     return json.dumps({"labels": entries})
 
 
+def reading_of(*entries):
+    return read_labels(Response("answered", json.dumps({"labels": entries})), CONVERSATION)
+
+
 def labels_of(text, outcome="answered"):
-    rows = read_labels(Response(outcome, text), CONVERSATION)
-    assert [(row["conversation_id"], row["turn"]) for row in rows] == [("a", 2), ("a", 3)]
-    return [(row["label"], row["outcome"]) for row in rows]
+    reading = read_labels(Response(outcome, text), CONVERSATION)
+    found = [merge_draws([reading], turn) for turn in (2, 3)]
+    assert {row["confidence"] for row in found} == {None}
+    assert all(row["listed"] == (row["label"] is not None) for row in found)
+    return [(row["label"], row["outcome"]) for row in found]
 
 
 def test_the_request_holds_the_whole_conversation_as_json():
@@ -86,15 +93,77 @@ def test_the_order_of_the_entries_and_turns_too_many_do_not_matter():
         {"turn": "3", "label": "NEU"},
         {"turn": 3.0, "label": "NEU"},
         {"turn": 4, "label": "NEU"},
-        {"turn": 2, "label": "POS"},
+        {"turn": True, "label": "NEU"},
         "NEU",
     ],
 )
-def test_a_turn_that_is_not_labeled_exactly_once_is_unreadable_alone(entry):
-    entries = [{"turn": 2, "label": "POS"}, entry]
-    twice = isinstance(entry, dict) and entry.get("turn") == 2
-    first = (None, "unreadable") if twice else ("POS", "answered")
-    assert labels_of(json.dumps({"labels": entries})) == [first, (None, "unreadable")]
+def test_a_turn_without_a_known_label_is_unreadable_alone(entry):
+    found = labels_of(json.dumps({"labels": [{"turn": 2, "label": "POS"}, entry]}))
+    assert found == [("POS", "answered"), (None, "unreadable")]
+
+
+def test_entries_that_say_the_same_of_a_turn_are_one():
+    pos, neu = {"turn": 2, "label": "POS"}, {"turn": 3, "label": "NEU"}
+    reading = reading_of(pos, neu, pos, pos)
+    assert {turn: verdict.label for turn, verdict in reading.verdicts.items()} == {
+        2: "POS",
+        3: "NEU",
+    }
+    # two turns are placed, two entries more say what was said
+    assert reading.alignment == Counter(entries=4, placed=2, repeated=2)
+
+
+@pytest.mark.parametrize("other", ["NEU", "X"])
+def test_entries_that_label_a_turn_differently_make_it_unreadable(other):
+    reading = reading_of(
+        {"turn": 2, "label": "POS"}, {"turn": 3, "label": "NEU"}, {"turn": 2, "label": other}
+    )
+    assert list(reading.verdicts) == [3]
+    assert not reading.is_readable
+    assert reading.alignment == Counter(entries=3, placed=1, conflicting=2)
+
+
+def test_what_becomes_of_entries_is_counted():
+    entries = [
+        *({"turn": turn, "label": "NEU"} for turn in (1, 0, -2, 4)),  # not to be labeled
+        *({"turn": "2", "label": "NEU"}, "NEU", {"label": "NEU"}),  # of no turn
+        {"turn": 2, "label": "NEG"},  # no label
+    ]
+    reading = reading_of(*entries)
+    assert reading.alignment == Counter(entries=8, extra=4, unknown=4, missing=1)
+
+
+def test_a_reply_that_is_not_the_object_is_counted_as_that_alone():
+    assert read_labels(Response("answered", "POS"), CONVERSATION).alignment == Counter(
+        unreadable_replies=1
+    )
+    assert not read_labels(Response("refused", "POS"), CONVERSATION).alignment
+
+
+def with_tokens(*pairs):
+    return Response("answered", "".join(text for text, _ in pairs), logprobs=tuple(pairs))
+
+
+def test_the_confidence_is_the_probability_of_the_label_s_own_tokens():
+    response = with_tokens(
+        ('{"labels": [{"turn": 3, "label": ', -9.0),
+        ('"NEG', -0.1),
+        ("_2", -0.2),
+        ('"}, ', -0.4),
+        ('{"label": "', -9.0),
+        ("PO", -0.5),
+        ('S", ', -1.0),
+        ('"turn": 2}]}', -9.0),
+    )
+    verdicts = read_labels(response, CONVERSATION).verdicts
+    # the quotation mark before NEG is of its token; exp(-0.1 - 0.2) and exp(-0.5 - 1.0)
+    assert (verdicts[3].label, verdicts[3].confidence) == ("NEG_2", 0.7408)
+    assert (verdicts[2].label, verdicts[2].confidence) == ("POS", 0.2231)
+
+
+def test_a_label_beside_an_entry_without_one_has_no_confidence():
+    text = '{"labels": [{"turn": 2}, {"turn": 3, "label": "POS"}]}'
+    assert read_labels(with_tokens((text, -1.0)), CONVERSATION).verdicts[3].confidence is None
 
 
 @pytest.mark.parametrize(
@@ -146,8 +215,8 @@ def test_an_entry_that_quotes_its_turn_makes_the_reply_unreadable():
         (None, "refused", True),
     ],
 )
-def test_a_reply_labels_every_turn_unless_one_is_unreadable(text, outcome, expected):
-    assert labels_every_turn(Response(outcome, text), CONVERSATION) is expected
+def test_a_reply_is_readable_unless_a_turn_of_it_is_not(text, outcome, expected):
+    assert read_labels(Response(outcome, text), CONVERSATION).is_readable is expected
 
 
 def test_the_schema_takes_turns_with_the_six_labels_and_nothing_else():
@@ -166,8 +235,8 @@ def test_other_outcomes_keep_their_name_whatever_the_text(outcome):
 
 
 @given(st.text())
-def test_any_text_gives_verdicts_or_none(text):
-    assert isinstance(parse_verdicts(text), dict)
+def test_any_text_gives_entries_or_none(text):
+    assert isinstance(parse_entries(text), list | None)
 
 
 JSON = st.recursive(
@@ -186,3 +255,6 @@ JSON = st.recursive(
 def test_any_json_gives_a_known_label_or_none(entries):
     for label, outcome in labels_of(json.dumps({"labels": entries})):
         assert (label in FINE) == (outcome == "answered")
+    counts = reading_of(*entries).alignment
+    assert set(counts) <= set(ALIGNMENT)
+    assert counts["entries"] == sum(counts[fate] for fate in FATES)

@@ -4,16 +4,16 @@ from pathlib import Path
 import pytest
 
 from dialogues import record
+from feedback_lens.analysis.criteria import CRITERIA
+from feedback_lens.analysis.prompt_sets import Prompt
 from feedback_lens.analysis.prompted import COMPLEXITY_FORMAT, QUALITY_FORMAT, request_rating
-from feedback_lens.analysis.quality import (
-    CRITERIA,
-    RATINGS,
-    rate_prompts,
-    summarize_quality,
-)
+from feedback_lens.analysis.quality import RATINGS, Rating, rate_prompts
+from feedback_lens.analysis.quality_summary import compare_splits, list_met, summarize_quality
+from feedback_lens.analysis.rating_calls import _Requests
 from feedback_lens.calls.policy import AskPolicy
 from feedback_lens.calls.request import Sampling
 from feedback_lens.errors import InputError
+from feedback_lens.logs.conversation import Message
 from feedback_lens.prompts import read_prompt
 from feedback_lens.tables import read_rows, write_rows
 
@@ -28,15 +28,12 @@ def store(tmp_path, monkeypatch):
 
 
 def prompts_of(*texts, name="neg"):
-    return [
-        {"prompt_set": name, "prompt_id": str(number), "text": text}
-        for number, text in enumerate(texts)
-    ]
+    return [Prompt(name, str(i), (Message("user", text),)) for i, text in enumerate(texts)]
 
 
 def rate(prompts, rater, source, reasks=0, structured=False):
     policy = AskPolicy("claude", source, SAMPLING, reasks)
-    return rate_prompts(prompts, rater, PROMPTS, policy, structured)
+    return rate_prompts(prompts, Rating(rater, PROMPTS, policy, structured, "words", "texts"))
 
 
 def request(scale, text, response_format=None):
@@ -64,7 +61,7 @@ def test_a_model_rates_quality_and_complexity_of_each_prompt(tmp_path):
     record(
         tmp_path,
         [
-            (request(name, p["text"]), *r)
+            (request(name, p.text), *r)
             for name, replies in (("quality", quality), ("complexity", complexity))
             for p, r in zip(prompts, replies, strict=True)
         ],
@@ -113,6 +110,29 @@ def rated(name, met, difficulty, tokens):
     return {"prompt_set": name, **criteria, "difficulty": difficulty, "tokens": tokens}
 
 
+def test_the_metrics_name_rater_tokenizer_and_counting(tmp_path):
+    policy = AskPolicy("claude", tmp_path, SAMPLING, 0)
+    rating = Rating("rules", PROMPTS, policy, False, "words", "dialogue")
+    assert rating.describe() == {"rater": "rules", "tokenizer": "words", "counting": "dialogue"}
+    # User : hi
+    assert rate_prompts(prompts_of("hi"), rating)[0][0]["tokens"] == 3
+
+
+def test_requests_are_made_where_they_are_wanted(tmp_path):
+    requests = _Requests(
+        prompts_of("one", "two"),
+        PROMPTS,
+        "claude",
+        AskPolicy("claude", tmp_path, SAMPLING, 0),
+        False,
+    )
+    made = [request(scale, text) for scale in ("quality", "complexity") for text in ("one", "two")]
+    assert list(requests) == made
+    assert (len(requests), requests[-1], requests[1:3]) == (4, made[3], made[1:3])
+    with pytest.raises(IndexError):
+        requests[4]
+
+
 def test_shares_are_over_the_readable_prompts():
     rows = [
         rated("neg", {"specificity", "creativity"}, 2, 10),
@@ -120,13 +140,16 @@ def test_shares_are_over_the_readable_prompts():
         rated("neg", None, 5, 30),
         rated("pos", None, None, 7),
     ]
-    summary = summarize_quality(rows)
+    summary = summarize_quality(rows, resamples=200, seed=1)
     negative = summary["neg"]
     assert (negative["prompts"], negative["unreadable"]) == (3, 1)
     assert (negative["specificity"], negative["creativity"], negative["real_world"]) == (1, 0.5, 0)
     # (1 + .5) / 7 criteria; (2 + 5) / 2; (10 + 20 + 30) / 3
     assert negative["mean"] == pytest.approx(1.5 / 7)
     assert (negative["difficulty"], negative["tokens"]) == (3.5, 20)
+    # of 1 and 2 criteria met
+    assert negative["criteria_met"] == {"q1": 1.25, "median": 1.5, "q3": 1.75}
+    unknown = {"low": None, "high": None}
     assert summary["pos"] == {
         "prompts": 1,
         "unreadable": 1,
@@ -134,4 +157,55 @@ def test_shares_are_over_the_readable_prompts():
         "mean": None,
         "difficulty": None,
         "tokens": 7,
+        "criteria_met": {"q1": None, "median": None, "q3": None},
+        "intervals": dict.fromkeys([*CRITERIA, "mean", "difficulty", "tokens"], unknown),
     }
+
+
+def test_shares_have_wilson_s_interval_and_means_a_bootstrap():
+    rows = [rated("neg", {"creativity"} if i < 2 else set(), 1 + i, 10) for i in range(4)]
+    intervals = summarize_quality(rows, resamples=2000, seed=1)["neg"]["intervals"]
+    # Wilson, 2 of 4 and 0 of 4, z = 1.96: .150 to .850; 0 to 3.8416 / 7.8416
+    assert intervals["creativity"]["low"] == pytest.approx(0.150, abs=5e-4)
+    assert intervals["creativity"]["high"] == pytest.approx(0.850, abs=5e-4)
+    assert intervals["specificity"] == {"low": 0.0, "high": pytest.approx(0.4899, abs=1e-4)}
+    # 4 draws of one of 7 criteria or none: none at all in 1/16 of the resamples
+    assert (intervals["mean"]["low"], intervals["mean"]["high"]) == (0.0, pytest.approx(1 / 7))
+    # grades 1 to 4: of 256 resamples 5 have a sum of at most 5, and 15 one of at most 6
+    assert 1.25 <= intervals["difficulty"]["low"] <= 1.5
+    assert intervals["tokens"] == {"low": 10.0, "high": 10.0}
+
+
+def test_the_bootstrap_of_many_prompts_is_as_wide_as_theory_says():
+    rows = [rated("neg", set(), None, tokens) for tokens in range(3000)]
+    low, high = (
+        summarize_quality(rows, 2000, 1)["neg"]["intervals"]["tokens"][end]
+        for end in ("low", "high")
+    )
+    # 1.96 * 3000 / sqrt(12 * 3000) = 31.0 on either side of 1499.5
+    assert low == pytest.approx(1499.5 - 31.0, abs=3)
+    assert high == pytest.approx(1499.5 + 31.0, abs=3)
+
+
+def test_the_splits_are_compared_by_the_criteria_that_their_prompts_meet():
+    met = {"neg": (0, 0, 1), "pos": (5, 6, 7), "rand": (2, 3, 4)}
+    rows = [
+        rated(split, CRITERIA[:count], 1, 1) for split, counts in met.items() for count in counts
+    ]
+    tests = compare_splits([*rows, rated("pos", None, 1, 1)], resamples=50, seed=1)
+    # every one below, every one above
+    assert tests["neg_vs_rand"]["superiority"] == 0
+    assert (tests["pos_vs_rand"]["superiority"], tests["pos_vs_rand"]["delta"]) == (1, 1)
+    # the smallest p of 3 against 3 is 2 / C(6, 3) = .1; Holm doubles the smaller of two
+    assert tests["pos_vs_rand"]["p"] == pytest.approx(0.1)
+    smaller = min(test["p"] for test in tests.values())
+    assert min(test["p_holm"] for test in tests.values()) == pytest.approx(2 * smaller)
+    assert compare_splits([], 50, 1)["neg_vs_rand"]["p_holm"] is None
+
+
+def test_the_points_of_the_plot_are_the_readable_prompts():
+    rows = [rated("neg", {"creativity"}, 1, 1), rated("pos", None, 1, 1), rated("pos", set(), 1, 1)]
+    assert list(list_met(rows)) == [
+        {"split": "neg", "criteria_met": 1},
+        {"split": "pos", "criteria_met": 0},
+    ]

@@ -92,7 +92,7 @@ LIVE = {
     "regenerate.model": "role-play",
     "run.detection.detectors": ["prompted"],
 }
-KILLED_STAGES = ("label@lmsys-prompted", "split@lmsys", "regenerate@lmsys-neg_semantic")
+KILLED_STAGES = ("label@lmsys", "split@lmsys", "regenerate@lmsys-neg_semantic")
 
 
 @pytest.fixture(scope="module")

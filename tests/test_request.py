@@ -52,6 +52,14 @@ def test_a_setting_of_zero_is_set() -> None:
     assert Sampling(temperature=0.0, seed=0).as_json() == {"temperature": 0.0, "seed": 0}
 
 
+def test_log_probabilities_are_part_of_the_key_only_where_they_are_asked_for() -> None:
+    plain, asking = Sampling(seed=7), Sampling(seed=7, logprobs=True)
+    assert asking.as_json() == {"seed": 7, "logprobs": True}
+    for sampling in (replace(plain, logprobs=None), replace(plain, logprobs=False)):
+        assert ask_user("m", "hi", sampling).key == ask_user("m", "hi", plain).key
+    assert ask_user("m", "hi", asking).key != ask_user("m", "hi", plain).key
+
+
 def test_every_part_of_the_content_changes_the_key() -> None:
     variants = [
         PINNED,
@@ -60,6 +68,7 @@ def test_every_part_of_the_content_changes_the_key() -> None:
         replace(PINNED, messages=PINNED.messages[::-1]),
         replace(PINNED, sampling=replace(PINNED.sampling, seed=8)),
         replace(PINNED, sampling=replace(PINNED.sampling, top_p=0.9)),
+        replace(PINNED, sampling=replace(PINNED.sampling, logprobs=True)),
         replace(PINNED, response_format=None),
         replace(PINNED, sample=1),
         replace(PINNED, sample=2),

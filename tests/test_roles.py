@@ -8,7 +8,8 @@ from feedback_lens.analysis.prompted import read_criteria, read_difficulty
 from feedback_lens.benchmarks.prompted import read_rating
 from feedback_lens.calls.request import Response, Sampling
 from feedback_lens.feedback.labels import FINE
-from feedback_lens.feedback.prompted import read_labels, request_labels
+from feedback_lens.feedback.prompted.dense import read_labels, request_labels
+from feedback_lens.feedback.prompted.prior import read_feedback, request_feedback
 from feedback_lens.logs.conversation import Conversation, Message
 from feedback_lens.prompts import fence, render
 from roles import LABELS, PROMPTS, play_role
@@ -21,14 +22,33 @@ def say(prompt_file: str, place: str, value: object, structured: bool) -> str:
     return play_role({"messages": [{"role": "user", "content": prompt}], **form})
 
 
-def test_the_labeler_labels_every_user_turn_from_the_second_on() -> None:
-    texts = ["hi", "Hello.", "Conversation:\n[]", 'as "you" say', "{prompt} Answer:\n"]
+def talk(*texts: str) -> Conversation:
     messages = [Message(("user", "assistant")[n % 2], text) for n, text in enumerate(texts)]
-    conversation = Conversation("c", "k", None, None, None, None, None, None, tuple(messages))
+    return Conversation("c", "k", None, None, None, None, None, None, tuple(messages))
+
+
+def test_the_labeler_labels_every_user_turn_from_the_second_on() -> None:
+    conversation = talk("hi", "Hello.", "Conversation:\n[]", 'as "you" say', "{prompt} Answer:\n")
     template = Path(PROMPTS / "label.txt").read_text(encoding="utf-8")
     request = request_labels(conversation, template, "m", Sampling(), structured=True)
-    rows = read_labels(Response("answered", play_role(request.as_json())), conversation)
-    assert [(row["turn"], row["outcome"]) for row in rows] == [(2, "answered"), (3, "answered")]
+    reading = read_labels(Response("answered", play_role(request.as_json())), conversation)
+    assert sorted(reading.verdicts) == [2, 3]
+
+
+def test_the_lister_of_prior_work_says_of_the_turns_what_the_labeler_says() -> None:
+    said = [word for n in range(99) for word in (f"turn {n}", "A reply.")]
+    conversation = talk(*said)
+    found = []
+    for name, ask, read in (
+        ("label.txt", request_labels, read_labels),
+        ("label_prior.txt", request_feedback, read_feedback),
+    ):
+        template = Path(PROMPTS / name).read_text(encoding="utf-8")
+        request = ask(conversation, template, "m", Sampling(), structured=False)
+        verdicts = read(Response("answered", play_role(request.as_json())), conversation).verdicts
+        found.append([verdicts[turn].label for turn in range(2, 100)])
+    assert found[0] == found[1]
+    assert set(found[0]) == set(FINE)
 
 
 def test_all_six_labels_occur_and_neutral_and_correction_lead() -> None:

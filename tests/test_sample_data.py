@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from feedback_lens.benchmarks.questions import REFERENCED, TEMPERATURES, read_questions
-from feedback_lens.feedback.gold import read_gold
+from feedback_lens.feedback.gold.annotators import read_gold
+from feedback_lens.feedback.gold.reading import read_gold_set
 from feedback_lens.feedback.labels import FINE, NEGATIVE
 from feedback_lens.logs.ingest import Filters, Ingest
 from feedback_lens.logs.rawfiles import read_raw_rows
@@ -18,6 +19,7 @@ from feedback_lens.logs.samples import read_samples
 ROOT = Path(__file__).parents[1]
 SAMPLE, GOLD, BENCHMARKS = (ROOT / "data" / name for name in ("sample", "gold", "benchmarks"))
 CORPORA = ("lmsys", "wildchat")
+PUBLISHED = GOLD / "multiturn_feedback.jsonl"
 each_corpus = pytest.mark.parametrize("corpus", CORPORA)
 
 
@@ -82,18 +84,18 @@ def later_turns(conversations):
 @each_corpus
 def test_every_turn_from_2_on_of_what_is_kept_in_any_language_has_gold(corpus):
     kept, _ = ingest(corpus, languages=())
-    gold = set(read_gold(GOLD / f"{corpus}.csv"))
+    gold = set(read_gold(GOLD / corpus / "gold.csv"))
     assert later_turns(kept) <= gold <= later_turns(samples(corpus))
 
 
 @each_corpus
 def test_every_turn_from_2_on_of_every_well_formed_conversation_has_gold(corpus):
-    assert set(read_gold(GOLD / f"{corpus}.csv")) == later_turns(samples(corpus))
+    assert set(read_gold(GOLD / corpus / "gold.csv")) == later_turns(samples(corpus))
 
 
 @each_corpus
 def test_all_labels_and_dual_labels_are_there(corpus):
-    gold = read_gold(GOLD / f"{corpus}.csv")
+    gold = read_gold(GOLD / corpus / "gold.csv")
     assert {label for labels in gold.values() for label in labels} == set(FINE)
     dual = [labels for labels in gold.values() if len(labels) > 1]
     assert dual
@@ -102,7 +104,7 @@ def test_all_labels_and_dual_labels_are_there(corpus):
 
 @each_corpus
 def test_a_second_annotator_labeled_about_a_half_and_did_not_copy(corpus):
-    first, second = (read_gold(GOLD / f"{corpus}{name}.csv") for name in ("", "_second"))
+    first, second = (read_gold(GOLD / corpus / f"{name}.csv") for name in ("gold", "second"))
     assert set(second) < set(first)
     conversations = {name for name, _ in second}
     # whole conversations
@@ -110,6 +112,71 @@ def test_a_second_annotator_labeled_about_a_half_and_did_not_copy(corpus):
     assert 0.4 <= len(conversations) / len({name for name, _ in first}) <= 0.6
     agreed = sum(first[key] == second[key] for key in second) / len(second)
     assert 0.5 < agreed < 1
+
+
+def read_published(setting):
+    return read_gold_set(PUBLISHED, "multiturn_feedback", PUBLISHED, setting, None, "published")
+
+
+def test_every_turn_of_the_sparse_set_is_placed_and_has_feedback():
+    gold_set, counts = read_published("sparse")
+    # one text has a blank at its end, one user says the same twice
+    assert counts["alignment"]["placed_by_text"] == counts["turns"] == 26
+    assert counts["conversations"] == 20
+    labels = [row["label"] for row in gold_set.list_turns()]
+    assert set(labels) == set(FINE) - {"NEU"}
+    twice = Counter(c.user_turns[1] for c in gold_set.list_inputs())
+    assert twice["no, try again"] == 2
+
+
+# conversations of the dense set, by what is wrong with their labels
+TRAPS = {
+    "two turns in the middle are skipped": "3a0ee01243a5fe40a3aeaf0bb3099603",
+    "the last entry stands twice": "9bfc5c448da5aa8b59e43f3ab44090cc",
+    "a lone blank entry for three turns": "6bfb5b45bef8e3d2273194fd6136204c",
+    "a text ends in blanks and a newline": "c261766458a8d3bfd03e67ff5cb8c0d0",
+    "none": "c9dd0f93c3a557ad3bf1e0830c735a99",
+    "none again": "8b9564a3f9ddc3ced96c44e0ee50626d",
+}
+EXPECTED = {
+    "two turns in the middle are skipped": {2: "NEG_2", 5: "NEG_4"},
+    "the last entry stands twice": {2: "NEU", 3: "NEU", 4: "NEG_3"},
+    "a lone blank entry for three turns": {},
+    "a text ends in blanks and a newline": {2: "NEG_2", 3: "NEU", 4: "NEG_1"},
+    "none": {2: "NEG_4", 3: "NEU"},
+    "none again": {2: "NEG_1", 3: "NEG_2", 4: "NEU", 5: "POS"},
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_the_traps_of_the_published_dense_set_are_there_and_handled(trap):
+    rows = [row for _, row in read_raw_rows(PUBLISHED) if row["eval_type"] == "dense"]
+    row = next(row for row in rows if row["conversation_id"] == TRAPS[trap])
+    users = [m["content"] for m in row["conversation"] if m["role"] == "user"]
+    signs = {
+        "two turns in the middle are skipped": len(row["user_feedback_text"]) == len(users) - 3,
+        "the last entry stands twice": row["user_feedback_text"][-2:] == [users[-1]] * 2,
+        "a lone blank entry for three turns": row["user_feedback_text"] == [""] and len(users) == 4,
+        "a text ends in blanks and a newline": any(
+            text not in users and text.endswith("\n") for text in row["user_feedback_text"]
+        ),
+    }
+    whole = len(row["user_feedback_text"]) == len(users) - 1
+    assert signs.get(trap, whole)
+    found = read_published("dense")[0].list_turns()
+    labels = {
+        turn["turn"]: turn["label"] for turn in found if turn["conversation_id"] == TRAPS[trap]
+    }
+    assert labels == EXPECTED[trap]
+
+
+def test_every_gold_set_of_the_parameters_can_be_read():
+    parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for name, entry in parameters["gold_sets"].items():
+        path, labels = ROOT / entry["path"], ROOT / entry["labels"]
+        source = entry.get("source")
+        _, counts = read_gold_set(path, entry["format"], labels, entry["setting"], source, name)
+        assert counts["turns"] == counts["annotators"]["gold"]["turns"] > 0
 
 
 def test_the_sample_names_no_person_and_no_address():

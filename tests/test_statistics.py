@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
+from feedback_lens.analysis.rank_tests import correct_holm
 from feedback_lens.benchmarks.cells import Cells, Model
 from feedback_lens.benchmarks.statistics import (
     compare_pair,
     compare_recipes,
-    correct_holm,
     difference_interval,
     score_questions,
 )

@@ -95,17 +95,34 @@ def test_a_stand_in_asks_no_model(catalog: Path) -> None:
     assert found["total"]["calls"] == 0
 
 
+PARAMS = """
+corpora: {own: {detector: prompted}}
+gold_sets: {sparse: {setting: sparse}}
+prompt_sets: {mt_bench: {}}
+run:
+  profile: own
+  detection: {detectors: [local, prompted]}
+  regeneration: {regenerations: [neg_scratch]}
+  models: {bases: [tiny], corpora: [own], recipes: [kto], seeds: [1]}
+  evaluation: {benchmarks: [mt_bench]}
+  judging: {judges: [llm]}
+"""
+
+
 def write_cells(folder: Path) -> None:
     cells = {
-        "labels/own/prompted": asked("dear", 3, 1000, 200),
-        "labels/own/local": counts("detector", answered=3),
+        "labels/own": asked("dear", 3, 1000, 200),
+        "gold_labels/sparse/local": counts("detector", answered=3),
+        "gold_labels/sparse/prompted": asked("dear", 1, 100, 10),
+        "toxicity/own": counts(None, answered=3),
         "replies/own/neg_scratch": asked("dear", 1, 100, 10),
         "ratings/own": asked("unpriced", 2, 10, 10),
-        "ratings/benchmarks": counts(None, answered=3),
+        "prompt_set_ratings/mt_bench": counts(None, answered=3),
         "judgments/mt_bench/llm": asked("dear", 1, 100, 10),
         # of an earlier run: not among the cells
-        "labels/own/old": asked("dear", 100, 1000, 200),
+        "labels/old": asked("dear", 100, 1000, 200),
     }
+    (folder / "params.yaml").write_text(PARAMS)
     for name, content in cells.items():
         path = folder / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,43 +130,32 @@ def write_cells(folder: Path) -> None:
 
 
 def run(folder: Path) -> Result:
-    paths = [f"--{name}={folder / name}" for name in ("labels", "replies", "ratings", "judgments")]
-    axes = {
-        "bases": "tiny",
-        "corpora": "own",
-        "recipes": "kto",
-        "seeds": "1",
-        "regenerations": "neg_scratch",
-        "benchmarks": "mt_bench",
-        "judges": "llm",
+    paths = {
+        "data": folder,
+        "params": folder / "params.yaml",
+        "catalog": folder / "catalog.yaml",
+        "metrics": folder / "calls.json",
     }
-    return CliRunner().invoke(
-        main,
-        [
-            *paths,
-            *(f"--{name}={value}" for name, value in axes.items()),
-            *("--detectors=local", "--detectors=prompted"),
-            f"--catalog={folder / 'catalog.yaml'}",
-            f"--metrics={folder / 'calls.json'}",
-        ],
-    )
+    return CliRunner().invoke(main, [f"--{name}={path}" for name, path in paths.items()])
 
 
 def test_the_stage_reads_exactly_the_cells_of_its_axes(tmp_path: Path, catalog: Path) -> None:
     write_cells(tmp_path)
     assert run(tmp_path).exit_code == 0
     found = json.loads((tmp_path / "calls.json").read_text())
-    # one cell each, as of the labels the local ones are no calls and the old ones no cell
+    # one cell each, as of the gold labels the local ones are no calls and the old log is no cell
     cells = {s: {m: row["cells"] for m, row in found[s].items()} for s in found if s != "total"}
     assert cells == {
         "label": {"dear": 1},
+        "label_gold": {"dear": 1},
+        "score_toxicity": {},
         "rate_prompts": {"unpriced": 1},
-        "rate_benchmarks": {},
+        "rate_prompt_sets": {},
         "regenerate": {"dear": 1},
         "judge": {"dear": 1},
     }
-    # 3 + 1 + 2 + 1 calls; 1,000 x 2 + 200 x 10, and twice 100 x 2 + 10 x 10 dollars a million
-    assert (found["total"]["calls"], found["total"]["usd"]) == (7, 0.0046)
+    # 3 + 1 + 2 + 1 + 1 calls; 1,000 x 2 + 200 x 10, and thrice 100 x 2 + 10 x 10 dollars a million
+    assert (found["total"]["calls"], found["total"]["usd"]) == (8, 0.0049)
 
 
 def test_the_stage_fails_where_a_cell_is_missing(tmp_path: Path, catalog: Path) -> None:

@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import click
-import yaml
 
+from feedback_lens.annotate_command import annotate
+from feedback_lens.axes import read_axes
 from feedback_lens.errors import InputError
 from feedback_lens.plan_command import plan
 from feedback_lens.results import list_results
@@ -16,6 +17,7 @@ def main() -> None:
 
 main.add_command(store)
 main.add_command(plan)
+main.add_command(annotate)
 
 
 @main.command()
@@ -26,7 +28,6 @@ def results(metrics: Path, params: Path, report: Path) -> None:
     """Print a short table of the results, and where the report is."""
     if not params.is_file():
         raise InputError(f"{params}: no such file; call this in the project's root")
-    run = yaml.safe_load(params.read_text(encoding="utf-8"))["run"]
-    for name, value in list_results(metrics, run):
+    for name, value in list_results(metrics, read_axes(params)):
         click.echo(f"{name:<58} {value}")
     click.echo(f"\nreport: {report.resolve().as_uri()}" if report.is_file() else "no report yet")

@@ -1,30 +1,43 @@
 """The short table of results that `make repro` ends with, from the committed metrics."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from feedback_lens.axes import Axes
 from feedback_lens.tables import read_json
 
 Line = tuple[str, str]
 
 
-def list_results(metrics: Path, run: Mapping[str, Any]) -> list[Line]:
+def list_results(metrics: Path, axes: Axes) -> list[Line]:
     """What the run's metrics files found, as (name, value) lines; a missing file has none.
 
-    `run` is that section of params.yaml: metrics of other corpora may lie beside its own.
+    Metrics of cells that the axes do not name may lie beside; they are left out.
     """
     return [
-        *_detectors(metrics, run["gold"]["gold_sets"]),
-        *_win_rates(metrics, run["models"]["corpora"]),
+        *_feedback(metrics, axes.corpora),
+        *_detectors(metrics, axes),
+        *_win_rates(metrics, axes.trained),
         *_scores(metrics),
     ]
 
 
-def _detectors(metrics: Path, gold_sets: Sequence[str]) -> Iterator[Line]:
-    for path in _find(metrics / "evaluate_detector", gold_sets):
+def _feedback(metrics: Path, corpora: Iterable[str]) -> Iterator[Line]:
+    for path in _find(metrics / "count_feedback", corpora):
+        counts = read_json(path)
+        labels = {name: label["share"] for name, label in counts["by_label"].items()}
+        feedback = None if labels["NEU"] is None else 1 - labels["NEU"]
+        yield (
+            f"feedback in {path.stem}",
+            f"{_number(feedback)} of {counts['turns']} user turns; praise {_number(labels['POS'])}",
+        )
+
+
+def _detectors(metrics: Path, axes: Axes) -> Iterator[Line]:
+    for path in _find(metrics / "evaluate_detector", axes.gold_sets):
         detectors = read_json(path)
-        for name in (name for name in detectors if name != "annotators"):
+        for name in axes.detectors:
             detector = detectors[name]
             three_way = detector["three_way"]["accuracy"]
             macro_f1 = detector["fine"]["macro"]["f1"]
@@ -34,7 +47,7 @@ def _detectors(metrics: Path, gold_sets: Sequence[str]) -> Iterator[Line]:
             )
 
 
-def _win_rates(metrics: Path, corpora: Sequence[str]) -> Iterator[Line]:
+def _win_rates(metrics: Path, corpora: Iterable[str]) -> Iterator[Line]:
     for path in _find(metrics / "compare_replies", corpora):
         for name, settings in read_json(path)["neg"].items():
             shares = [_number(settings[s]["win_rate"]) for s in settings]
@@ -60,7 +73,7 @@ def _score_lines(name: str, corpora: dict[str, Any]) -> Iterator[Line]:
                 )
 
 
-def _find(folder: Path, names: Sequence[str]) -> list[Path]:
+def _find(folder: Path, names: Iterable[str]) -> list[Path]:
     paths = [folder / f"{name}.json" for name in names]
     return [path for path in paths if path.is_file()]
 

@@ -56,6 +56,17 @@ def read_rows(path: Path, columns: list[str] | None = None) -> list[dict[str, An
     return rows
 
 
+def stream_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Read a Parquet table row by row; memory holds one batch.
+
+    Raises:
+        InputError: the file is missing or is not Parquet.
+    """
+    with _readable(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+            yield from batch.to_pylist()
+
+
 def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read a Parquet table as a data frame.
 
@@ -67,8 +78,14 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
-    try:
+    with _readable(path):
         return pq.read_table(path, columns=columns)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such table; `dvc repro` makes it, `dvc pull` fetches it"

@@ -1,92 +1,108 @@
 """How often users give feedback, by turn and by label."""
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from feedback_lens.analysis.intervals import estimate_share
 from feedback_lens.feedback.labels import FINE, NEUTRAL
 
-UNLABELED = "unlabeled"
-COLUMNS = (*FINE, UNLABELED)
-TURNS = {2: "2", 3: "3", 4: "4", 5: "5+"}
-DISTRIBUTION_POINTS = ("turn", "label", "count", "share")
-Table = dict[str, dict[str, int]]  # turn -> label -> turns
+UNLABELED: Final = "unlabeled"
+COLUMNS: Final = (*FINE, UNLABELED)
+FEEDBACK: Final = tuple(label for label in FINE if label != NEUTRAL)
+TURNS: Final = {2: "2", 3: "3", 4: "4", 5: "5+"}
+LABEL_POINTS: Final = ("label", "count", "share", "low", "high")
+DISTRIBUTION_POINTS: Final = ("turn", *LABEL_POINTS)
+Counts = npt.NDArray[np.int64]  # turns by conversation and label, (conversations, COLUMNS)
 
 
 def count_feedback(labels: pd.DataFrame) -> dict[str, Any]:
     """Turns and feedback of one corpus, from the columns `conversation_id`, `turn` and `label`.
 
-    `by_turn` holds, for user turns 2, 3, 4 and 5 or later, `turns`, `unlabeled` (null label, or
-    unreadable), `feedback` (turns) and its `share` of the labeled turns with a 95% Wilson
-    interval `low`, `high`; `by_label` each label's `count` and `share` of the labeled turns.
-    A share of no turns is null.
+    `by_turn` holds, for user turns 2, 3, 4 and 5 or later, `turns`, `unlabeled` (null label) and
+    `feedback` (turns) with its `share` of the labeled turns; `by_label` each label's `count` and
+    `share` of the labeled turns. Shares carry a 95% interval `low`, `high`, which is wider where
+    turns of one conversation are alike (`estimate_share`), and are null of no turns.
 
     Source: paper Table 1, Figure 6.
     """
     table = _tabulate(labels)
-    totals = {label: sum(row[label] for row in table.values()) for label in COLUMNS}
-    labeled = sum(totals[label] for label in FINE)
+    total = _add_up(table)
     return {
-        "conversations": int(labels["conversation_id"].nunique()),
+        "conversations": len(total),
         "turns": len(labels),
-        "unlabeled": totals[UNLABELED],
-        "by_turn": {turn: _count_turn(row) for turn, row in table.items()},
-        "by_label": {
-            label: {"count": totals[label], "share": _share(totals[label], labeled)}
-            for label in FINE
-        },
+        "unlabeled": _count(total, [UNLABELED]),
+        "by_turn": {turn: _count_turn(counts) for turn, counts in table.items()},
+        "by_label": {label: _count_share(total, [label]) for label in FINE},
     }
 
 
 def distribute_labels(labels: pd.DataFrame) -> list[dict[str, Any]]:
-    """One row for each turn (2, 3, 4, 5+) and label: `count` and `share` of its labeled turns.
+    """One row for each turn (2, 3, 4, 5+) and label: `count`, and `share` of its labeled turns.
+
+    `low` and `high` are the interval of the share, as in `count_feedback`.
 
     Source: paper Figure 2.
     """
     return [
-        {
-            "turn": turn,
-            "label": label,
-            "count": row[label],
-            "share": _share(row[label], _count_labeled(row)),
-        }
-        for turn, row in _tabulate(labels).items()
+        {"turn": turn, "label": label, **_count_share(counts, [label])}
+        for turn, counts in _tabulate(labels).items()
         for label in FINE
     ]
 
 
-def _tabulate(labels: pd.DataFrame) -> Table:
-    pairs = zip(labels["turn"].clip(upper=5), labels["label"].fillna(UNLABELED), strict=True)
-    sizes = Counter(pairs)
-    table = {name: {label: sizes[turn, label] for label in COLUMNS} for turn, name in TURNS.items()}
-    if sum(sum(row.values()) for row in table.values()) != len(labels):
+def list_label_shares(labels: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row for each label: `count`, `share` of the labeled turns, its interval `low`, `high`.
+
+    Source: paper Figure 6.
+    """
+    total = _add_up(_tabulate(labels))
+    return [{"label": label, **_count_share(total, [label])} for label in FINE]
+
+
+def _tabulate(labels: pd.DataFrame) -> Mapping[str, Counts]:
+    names, identifiers = pd.factorize(labels["conversation_id"])
+    columns = pd.Categorical(labels["label"].fillna(UNLABELED), categories=COLUMNS).codes
+    turns = labels["turn"].clip(upper=5).to_numpy()
+    if (columns < 0).any() or (turns < 2).any():
         raise ValueError("labels outside the ontology, or turns before the second")
-    return table
-
-
-def _count_turn(row: Mapping[str, int]) -> dict[str, Any]:
-    from scipy.stats import binomtest
-
-    labeled = _count_labeled(row)
-    feedback = labeled - row[NEUTRAL]
-    low = high = None
-    if labeled:
-        low, high = binomtest(feedback, labeled).proportion_ci(method="wilson")
+    cells = names * len(COLUMNS) + columns
     return {
-        "turns": labeled + row[UNLABELED],
-        "unlabeled": row[UNLABELED],
-        "feedback": feedback,
-        "share": _share(feedback, labeled),
-        "low": low,
-        "high": high,
+        name: np.bincount(cells[turns == turn], minlength=len(identifiers) * len(COLUMNS)).reshape(
+            len(identifiers), len(COLUMNS)
+        )
+        for turn, name in TURNS.items()
     }
 
 
-def _count_labeled(row: Mapping[str, int]) -> int:
-    return sum(row[label] for label in FINE)
+def _add_up(table: Mapping[str, Counts]) -> Counts:
+    total: Counts = np.sum(list(table.values()), axis=0)
+    return total
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _count_turn(counts: Counts) -> dict[str, Any]:
+    share = _count_share(counts, FEEDBACK)
+    return {
+        "turns": _count(counts, COLUMNS),
+        "unlabeled": _count(counts, [UNLABELED]),
+        "feedback": share.pop("count"),
+        **share,
+    }
+
+
+def _count_share(counts: Counts, names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "count": _count(counts, names),
+        **estimate_share(_pick(counts, names).sum(1), _pick(counts, FINE).sum(1)),
+    }
+
+
+def _count(counts: Counts, names: Sequence[str]) -> int:
+    return int(_pick(counts, names).sum())
+
+
+def _pick(counts: Counts, names: Sequence[str]) -> Counts:
+    return counts[:, [COLUMNS.index(name) for name in names]]

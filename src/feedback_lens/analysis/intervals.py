@@ -1,16 +1,33 @@
-"""Bootstrap intervals."""
+"""Intervals at 95%: bootstrap, and Wilson's for shares of turns that come in conversations."""
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 Interval = tuple[float | None, float | None]
 Draws = npt.NDArray[np.float64]
+Z: Final = 1.959963984540054  # 97.5th percentile of the standard normal
+WEIGHTS_AT_ONCE: Final = 4_000_000  # 32 MB
 
 
 def draw_weights(units: int, resamples: int, generator: np.random.Generator) -> Draws:
     """How often each unit is drawn in each resample of `units` draws: `(resamples, units)`."""
     weights = generator.multinomial(units, np.full(units, 1 / units), size=resamples)
     return weights.astype(np.float64)
+
+
+def resample_totals(values: Draws, resamples: int, generator: np.random.Generator) -> Draws:
+    """Totals over the units of each resample: `(units, ...)` becomes `(resamples, ...)`.
+
+    The same as with all weights of `draw_weights` at once, in bounded memory.
+    """
+    at_once = max(1, WEIGHTS_AT_ONCE // len(values))
+    sizes = [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
+    draws = (draw_weights(len(values), size, generator) for size in sizes)
+    return np.concatenate([np.tensordot(weights, values, axes=1) for weights in draws])
 
 
 def percentile_interval(draws: Draws) -> Interval:
@@ -20,3 +37,54 @@ def percentile_interval(draws: Draws) -> Interval:
         return None, None
     low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)
+
+
+def estimate_share(
+    successes: npt.NDArray[np.int64], trials: npt.NDArray[np.int64]
+) -> Mapping[str, float | None]:
+    """A `share` of trials that come in clusters, with its interval `low`, `high`.
+
+    The arrays hold the numbers of each cluster (a conversation). The interval is Wilson's with the
+    effective number of trials of `count_effective_trials`; all is null without a trial.
+    """
+    total = int(trials.sum())
+    if not total:
+        return {"share": None, "low": None, "high": None}
+    share = int(successes.sum()) / total
+    low, high = wilson_interval(share, count_effective_trials(successes, trials))
+    return {"share": share, "low": low, "high": high}
+
+
+def wilson_interval(share: float, trials: float) -> tuple[float, float]:
+    """Wilson's score interval of a share of so many independent trials, not always a whole number.
+
+    Source: Wilson 1927; Brown, Cai and DasGupta 2001.
+    """
+    center = (share + Z * Z / (2 * trials)) / (1 + Z * Z / trials)
+    half = Z / (1 + Z * Z / trials) * sqrt(share * (1 - share) / trials + (Z / (2 * trials)) ** 2)
+    # a share of 0 or 1 is an end of its interval, whatever rounding makes of it
+    return (0.0 if share == 0 else center - half), (1.0 if share == 1 else center + half)
+
+
+def count_effective_trials(
+    successes: npt.NDArray[np.int64], trials: npt.NDArray[np.int64]
+) -> float:
+    """How many independent trials would tell the share as precisely as these clusters do.
+
+    The number of trials over the design effect: the variance of the share that is robust to
+    clusters (linearized, with the factor clusters / (clusters - 1)) over that of independent
+    trials, share (1 - share) / (trials - 1). It is at most the number of trials, and equals it
+    where each trial is a cluster of its own. Where the clusters show no variance it is their
+    number.
+
+    Source: Korn and Graubard 1998; Dean and Pagano 2015.
+    """
+    held = trials > 0
+    hits, sizes = successes[held].astype(np.float64), trials[held].astype(np.float64)
+    clusters, total, share = len(sizes), sizes.sum(), hits.sum() / sizes.sum()
+    scatter = float(((hits - share * sizes) ** 2).sum())
+    if scatter < 1e-9:
+        return float(clusters)
+    robust = clusters / (clusters - 1) * scatter / total**2
+    independent = share * (1 - share) / (total - 1)
+    return float(total / max(1.0, robust / independent))

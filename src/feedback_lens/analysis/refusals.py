@@ -1,17 +1,21 @@
-"""Refusals among the replies: clusters of reply embeddings, and the one that refuses.
+"""Refusals among the replies: clusters of reply embeddings, and those of them that refuse.
 
 Source: paper section 4, "Impact of Model Refusals".
 """
 
-import re
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from feedback_lens.feedback.embedding import embed
+from feedback_lens.analysis.refusal_exemplars import ANSWERING, REFUSING
+from feedback_lens.analysis.refusal_phrases import says_refusal
+from feedback_lens.feedback.local.embedding import embed
 
 REFUSALS = pa.schema(
     [
@@ -23,80 +27,152 @@ REFUSALS = pa.schema(
         ("lexical_refusal", pa.bool_()),
     ]
 )
-# what a refusal says; its mean embedding is the direction that the clusters are told by
-EXEMPLARS = (
-    "I'm sorry, but I can't help with that request.",
-    "As an AI language model, I cannot provide that information.",
-    "I'm sorry, but I am not able to assist with that.",
-    "I cannot fulfill this request, as it goes against my guidelines.",
+REFUSAL_CLUSTERS = pa.schema(
+    [
+        ("cluster", pa.int32()),
+        ("replies", pa.int32()),
+        ("score", pa.float64()),
+        ("refusal", pa.bool_()),
+        ("lexical_share", pa.float64()),
+        ("rank", pa.int32()),
+        ("conversation_id", pa.string()),
+        ("turn", pa.int32()),
+        ("reply", pa.string()),
+    ]
 )
-_LEXICAL = re.compile(
-    r"\b(i('m| am) (sorry|afraid)|as an ai|i apologi[sz]e)\b.{0,80}"
-    r"\b(can('t|not)|unable|not able|won't|not comfortable|not appropriate)\b"
-    r"|\bi (can('t|not)|am unable to|won't) (help|assist|provide|fulfil|comply|do that)",
-    re.IGNORECASE | re.DOTALL,
-)
+_KEY = REFUSALS.names[:3]
+_REGULARIZATION = 10.0  # C; from 0.1 to 100 replies are ranked alike, and 0.6 means the most here
+Vectors = npt.NDArray[np.floating[Any]]
+Members = npt.NDArray[np.integer[Any]]  # the cluster of each reply
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class RefusalRule:
+    """How replies are clustered, and which clusters refuse.
+
+    `opening`: characters of a reply that are read, as a refusal stands at the beginning.
+    `clusters`: of k-means. `stretch`: how much longer the embeddings are made along the direction
+    from answers to refusals before they are clustered; at 0 the clusters are topics.
+    `threshold`: of a cluster's score. `seed`: of k-means.
+    """
+
+    opening: int
+    clusters: int
+    stretch: float
+    threshold: float
+    seed: int
 
 
 def find_refusals(
-    rows: Sequence[Mapping[str, Any]], clusters: int, threshold: float, seed: int
-) -> list[dict[str, Any]]:
-    """Mark the replies m_i (rows of `SPLITS`) that refuse; rows follow `REFUSALS`.
+    rows: Rows, rule: RefusalRule, shown: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Mark the replies m_i (rows of `SPLITS`) that refuse, and show the clusters.
 
-    Replies are clustered by k-means over their embeddings; a cluster refuses where the cosine of
-    its center with the mean of `EXEMPLARS` is at least `threshold`. `lexical_refusal` is the
-    check beside it: a refusing phrase in the reply's first 200 characters.
+    A logistic regression on the embeddings of `REFUSING` and `ANSWERING` finds the direction. A
+    cluster's score, 0 to 1, is that model's probability of a refusal at the mean of the logits of
+    its replies; it refuses from `rule.threshold` on. `lexical_refusal` is the check beside it, a
+    refusing phrase in the opening.
+
+    Returns:
+        Rows of `REFUSALS`; and rows of `REFUSAL_CLUSTERS`, for each cluster its `shown` different
+        replies nearest to the center. Clusters are numbered by falling score.
     """
-    replies = [row["reply"] for row in rows]
-    vectors = embed(replies, "embed replies")
-    members = _cluster(vectors, clusters, seed)
-    refusing = _refusing_clusters(vectors, members, threshold)
-    return [
+    if not rows:
+        return [], []
+    openings = [row["reply"][: rule.opening] for row in rows]
+    members, scores, stretched = _score_clusters(embed(openings, "embed replies"), rule)
+    lexical = [says_refusal(opening) for opening in openings]
+    marked = [
         {
-            **{name: row[name] for name in REFUSALS.names[:3]},
-            "cluster": int(cluster),
-            "refusal": int(cluster) in refusing,
-            "lexical_refusal": bool(_LEXICAL.search(row["reply"][:200])),
+            **{name: row[name] for name in _KEY},
+            "cluster": cluster,
+            "refusal": scores[cluster] >= rule.threshold,
+            "lexical_refusal": phrase,
         }
-        for row, cluster in zip(rows, members, strict=True)
+        for row, cluster, phrase in zip(rows, members.tolist(), lexical, strict=True)
     ]
+    shown_rows = [
+        {**facts, **reply}
+        for facts in _describe(members, scores, lexical, rule.threshold)
+        for reply in _show_nearest(
+            rows, stretched, np.flatnonzero(members == facts["cluster"]), shown
+        )
+    ]
+    return marked, shown_rows
 
 
-def _cluster(vectors: npt.NDArray[np.float32], clusters: int, seed: int) -> npt.NDArray[np.int32]:
+def describe_clusters(clusters: Rows) -> dict[str, Any]:
+    """Metrics of the clusters, by number: as in their rows, and the ids of the replies shown."""
+    described: dict[str, Any] = {}
+    for row in clusters:
+        facts = {name: row[name] for name in REFUSAL_CLUSTERS.names[1:5]}
+        entry = described.setdefault(str(row["cluster"]), {**facts, "nearest": []})
+        entry["nearest"].append(f"{row['conversation_id']}:{row['turn']}")
+    return described
+
+
+def _score_clusters(vectors: Vectors, rule: RefusalRule) -> tuple[Members, list[float], Vectors]:
+    """The cluster of each reply, the score of each cluster, and the vectors as clustered."""
+    weights, bias = _fit_direction()
+    logits = vectors @ weights + bias
+    axis = weights / np.linalg.norm(weights)
+    stretched = vectors + rule.stretch * np.outer(vectors @ axis, axis)
+    members = _number_by_mean(_cluster(stretched, rule.clusters, rule.seed), logits)
+    means = [float(logits[members == number].mean()) for number in range(members.max() + 1)]
+    return members, [1 / (1 + math.exp(-mean)) for mean in means], stretched
+
+
+def _describe(
+    members: Members, scores: Sequence[float], lexical: Sequence[bool], threshold: float
+) -> Iterator[dict[str, Any]]:
+    phrases = np.array(lexical)
+    for number, score in enumerate(scores):
+        yield {
+            "cluster": number,
+            "replies": int((members == number).sum()),
+            "score": score,
+            "refusal": score >= threshold,
+            "lexical_share": float(phrases[members == number].mean()),
+        }
+
+
+@cache
+def _fit_direction() -> tuple[Vectors, float]:
+    """Weights and intercept of the model that tells refusing exemplars from answering ones."""
+    from sklearn.linear_model import LogisticRegression
+
+    vectors = embed([*REFUSING, *ANSWERING], "embed exemplars")
+    refuses = np.repeat([1, 0], [len(REFUSING), len(ANSWERING)])
+    model = LogisticRegression(C=_REGULARIZATION, max_iter=2000, class_weight="balanced")
+    model.fit(vectors, refuses)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def _cluster(vectors: Vectors, clusters: int, seed: int) -> Members:
     from sklearn.cluster import KMeans
 
     distinct = len(np.unique(vectors, axis=0))
-    if distinct == 0:
-        return np.zeros(0, dtype=np.int32)
     model = KMeans(n_clusters=min(clusters, distinct), random_state=seed, n_init=4)
-    members: npt.NDArray[np.int32] = model.fit_predict(vectors)
+    members: Members = model.fit_predict(vectors)
     return members
 
 
-def _refusing_clusters(
-    vectors: npt.NDArray[np.float32], members: npt.NDArray[np.int32], threshold: float
-) -> set[int]:
-    direction = _unit(embed(EXEMPLARS, "embed exemplars").mean(axis=0))
-    return {
-        int(cluster)
-        for cluster in np.unique(members)
-        if float(_unit(vectors[members == cluster].mean(axis=0)) @ direction) >= threshold
-    }
+def _number_by_mean(members: Members, logits: Vectors) -> Members:
+    """The clusters numbered from 0 by falling mean logit."""
+    numbers = np.unique(members)
+    means = np.array([logits[members == number].mean() for number in numbers])
+    places = np.empty(numbers.max() + 1, dtype=np.int64)
+    places[numbers[np.argsort(-means, kind="stable")]] = np.arange(len(numbers))
+    return places[members]
 
 
-def _unit(vector: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    unit: npt.NDArray[np.float32] = vector / np.linalg.norm(vector)
-    return unit
-
-
-def count_refusals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Refusals per split, by cluster and by phrase: n, counts and rates (null for no rows)."""
-    counts: dict[str, Any] = {}
-    for split in ("neg", "pos", "rand"):
-        members = [row for row in rows if row["split"] == split]
-        counts[split] = {"n": len(members)}
-        for name in ("refusal", "lexical_refusal"):
-            count = sum(row[name] for row in members)
-            counts[split][name] = count
-            counts[split][f"{name}_rate"] = count / len(members) if members else None
-    return counts
+def _show_nearest(
+    rows: Rows, vectors: Vectors, indices: Members, shown: int
+) -> Iterator[dict[str, Any]]:
+    """The replies nearest to the center of these rows; one of equal replies stands for all."""
+    distances = np.linalg.norm(vectors[indices] - vectors[indices].mean(axis=0), axis=1)
+    nearest = {rows[i]["reply"]: i for i in reversed(indices[np.argsort(distances, kind="stable")])}
+    for rank, index in enumerate(list(nearest.values())[::-1][:shown], start=1):
+        row = rows[index]
+        yield {"rank": rank, **{name: row[name] for name in (*_KEY[1:], "reply")}}

@@ -3,15 +3,16 @@
 Source: paper section 4, Figure 3 (the paper asks the Perspective API).
 """
 
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from feedback_lens.analysis.perspective import score_by_perspective
-from feedback_lens.errors import InputError
+from feedback_lens.calls.policy import count_calls
+from feedback_lens.moderation.asking import score_texts
+from feedback_lens.moderation.scorers import ScoringPolicy, build_scorer
 
 TOXICITY = pa.schema(
     [
@@ -19,78 +20,36 @@ TOXICITY = pa.schema(
         ("conversation_id", pa.string()),
         ("turn", pa.int32()),
         ("toxicity", pa.float64()),
+        ("outcome", pa.string()),
     ]
 )
-_INSULTS = (
-    "idiot|idiotic|stupid|dumb|moron|loser|trash|garbage|useless|pathetic|liar|clown|worthless|"
-    "shut up|hate you|screw you"
-)
-_PROFANITY = (
-    "damn|hell|crap|bloody|bullshit|shit|f+u+c+k\\w*|f\\*+\\w*|s\\*+t|ass|bastard|piss\\w*|wtf"
-)
-_STRONG = re.compile(rf"\b({_INSULTS})\b", re.IGNORECASE)
-_MILD = re.compile(rf"(?<!\w)({_PROFANITY})(?!\w)", re.IGNORECASE)
+PLOT_COLUMNS = ["split", "toxicity"]
+KEY = TOXICITY.names[:3]
 
 
-def score_by_lexicon(texts: Sequence[str]) -> list[float]:
-    """A stand-in score in 0..1 from counts of insults and profanity; 0 where there is none.
+def score_toxicity(
+    rows: Sequence[Mapping[str, Any]], policy: ScoringPolicy, recorded: Path, today: date
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Toxicity of the prompt u_i of every sub-conversation (of `SPLITS`).
 
-    1 - exp(-(2 * insults + profanities) / sqrt(words)). It knows words, not meaning.
-    """
-    return [_score(text) for text in texts]
-
-
-def _score(text: str) -> float:
-    weight = 2 * len(_STRONG.findall(text)) + len(_MILD.findall(text))
-    words = max(1, len(text.split()))
-    return round(1 - math.exp(-weight / math.sqrt(words)), 6)
-
-
-SCORERS: dict[str, Callable[[Sequence[str]], list[float]]] = {
-    "lexicon": score_by_lexicon,
-    "perspective": score_by_perspective,
-}
-
-
-def score_toxicity(rows: Iterable[Mapping[str, Any]], scorer: str) -> list[dict[str, Any]]:
-    """Toxicity of the prompt u_i of every sub-conversation (rows of `TOXICITY`, of `SPLITS`).
+    Returns rows of `TOXICITY` and their counts by outcome. A score that could not be had is null.
+    `recorded` is the folder of recorded scores; `today` the day by which a service is there.
 
     Raises:
-        InputError: the scorer is unknown.
+        InputError: the scorer is unknown, or a score is missing and cannot be had.
     """
-    if scorer not in SCORERS:
-        raise InputError(f"score_toxicity.scorer: {scorer!r} is none of {', '.join(SCORERS)}")
-    rows = list(rows)
-    scores = SCORERS[scorer]([row["prompt"] for row in rows])
-    return [
-        {**{name: row[name] for name in TOXICITY.names[:3]}, "toxicity": score}
-        for row, score in zip(rows, scores, strict=True)
+    scorer = build_scorer(policy)
+    prompts = [row["prompt"] for row in rows]
+    verdicts, tally = score_texts(prompts, scorer, recorded, "score_toxicity", today)
+    scored = [
+        {**{name: row[name] for name in KEY}, "toxicity": score, "outcome": outcome}
+        for row, (score, outcome) in zip(rows, verdicts, strict=True)
     ]
+    return scored, count_calls(scorer.model, scored, tally)
 
 
-def summarize_toxicity(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean, quartiles and count per split, and Mann-Whitney U tests of neg and pos against rand.
-
-    A p-value is null where a split is empty.
-    """
-    from scipy.stats import mannwhitneyu
-
-    groups: dict[str, list[float]] = {"neg": [], "pos": [], "rand": []}
+def list_points(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A point of the plot for each prompt that was scored (`PLOT_COLUMNS`)."""
     for row in rows:
-        groups[row["split"]].append(row["toxicity"])
-    tests = {
-        f"{split}_vs_rand_p": float(mannwhitneyu(groups[split], groups["rand"]).pvalue)
-        if groups[split] and groups["rand"]
-        else None
-        for split in ("neg", "pos")
-    }
-    return {split: _describe(values) for split, values in groups.items()} | {"rank_tests": tests}
-
-
-def _describe(values: Sequence[float]) -> dict[str, float | int | None]:
-    import numpy as np
-
-    if not values:
-        return {"n": 0, "mean": None, "q1": None, "median": None, "q3": None}
-    q1, median, q3 = (float(q) for q in np.quantile(values, [0.25, 0.5, 0.75]))
-    return {"n": len(values), "mean": float(np.mean(values)), "q1": q1, "median": median, "q3": q3}
+        if row["toxicity"] is not None:
+            yield {name: row[name] for name in PLOT_COLUMNS}

@@ -1,6 +1,6 @@
 """Paired tests of the recipes against a reference, question by question."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feedback_lens.analysis.intervals import Interval, draw_weights, percentile_interval
+from feedback_lens.analysis.rank_tests import correct_holm
 from feedback_lens.benchmarks.cells import Cells, Judgments, Model, Rows
 from feedback_lens.benchmarks.summary import scale_rating
 from feedback_lens.errors import InputError
@@ -99,17 +100,6 @@ def difference_interval(scores: Scores, reference: Scores, resamples: int, seed:
     known = ~np.isnan(differences)
     sums = (weights * np.where(known, differences, 0)).sum(1)
     return percentile_interval(_divide(sums, (weights * known).sum(1)))
-
-
-def correct_holm(p_values: Mapping[Key, float | None]) -> dict[Key, float | None]:
-    """Holm's step-down correction; a null p is no test and stays null."""
-    tested = sorted((p, key) for key, p in p_values.items() if p is not None)
-    corrected: dict[Key, float | None] = dict.fromkeys(p_values)
-    largest = 0.0
-    for rank, (p, key) in enumerate(tested):
-        largest = max(largest, min(1.0, p * (len(tested) - rank)))
-        corrected[key] = largest
-    return corrected
 
 
 def _pairs(

@@ -135,7 +135,7 @@ def read_cap(purpose: str) -> float | None:
         if equals and stage.strip() not in CAPPED:
             raise InputError(
                 f"{VARIABLE}={setting!r}: no stage {stage.strip()!r} pays for calls; "
-                f"{', '.join(CAPPED)} do (rate_prompts holds rate_benchmarks, too)"
+                f"{', '.join(CAPPED)} do (rate_prompts holds rate_prompt_sets, too)"
             )
         caps[stage.strip() if equals else "*"] = dollars
     found = {stage: _read_dollars(dollars, setting) for stage, dollars in caps.items()}

@@ -19,6 +19,8 @@ PACKAGED = Path(__file__).with_name("catalog.yaml")
 SETTINGS = frozenset(
     ("temperature", "top_p", "max_tokens", "seed", "logprobs", "top_logprobs", "reasoning_effort")
 )
+# how params.yaml says that a setting is not sent, where it is not `null`
+_UNSET = {"logprobs": "false"}
 # gpt-4o-mini-2024-07-18, claude-sonnet-4-5-20250929, gpt-4-0613
 _SNAPSHOT = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|(0[1-9]|1[0-2])[0-3]\d)$")
 
@@ -148,7 +150,7 @@ def check_sampling(
         thinking = facts.refuses_thinking
         refuses = refuses - thinking if effort == "none" else refuses | thinking
     refused = [name for name in sampling.as_json() if name in refuses]
-    mends = [f"{purpose}.{name}: null" for name in refused]
+    mends = [f"{purpose}.{name}: {_UNSET.get(name, 'null')}" for name in refused]
     if facts.refuses_thinking & set(refused):
         mends[-1] += f" (or {purpose}.reasoning_effort: none)"
     wants_schema = (response_format or {}).get("type") == "json_schema"

@@ -1,4 +1,4 @@
-from feedback_lens.calls.problem import Problem
+from feedback_lens.calls.problem import Problem, advise_on_logprobs, refuses_logprobs
 from feedback_lens.errors import InputError
 
 # so many requests in a row, each after all retries, without an answer: it stays down
@@ -55,6 +55,8 @@ class Circuit:
 
     def _advise(self) -> str:
         words = self._worst.words if self._worst else ""
+        if self._worst and self._worst.hopeless and refuses_logprobs(words):
+            return f"{advise_on_logprobs(self._purpose)}, then "
         if "quota" in words or "billing" in words:
             return "add credit to the account or raise its limit, then "
         if self._answers and not self._stopped:

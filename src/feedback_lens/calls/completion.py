@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from feedback_lens.calls.request import Outcome, Request, Response
+from feedback_lens.calls.logprobs import read_logprobs
+from feedback_lens.calls.request import Logprobs, Outcome, Request, Response
 
 # a 400 for the text itself: it would come again for good, so it is kept as the answer
 FINAL_CODES: dict[str, Outcome] = {
@@ -58,14 +59,17 @@ def read_completion(content: Any) -> Response:
         message, model = choice["message"], content.get("model")
         refusal = message.get("refusal")
         text = refusal or message.get("content")
+        text = None if text is None else clean(text)
         outcome = FINISH_REASONS.get(choice["finish_reason"], "answered")
         return Response(
             outcome="refused" if refusal else outcome,
-            text=None if text is None else clean(text),
+            text=text,
             served_model=clean(model) if isinstance(model, str) else None,
             prompt_tokens=_read_count(usage, "prompt_tokens"),
             completion_tokens=_read_count(usage, "completion_tokens"),
             answered_at=now(),
+            # those of a refusal stand elsewhere, and are of no use
+            logprobs=None if refusal else _find_logprobs(choice, text),
         )
     except (AttributeError, IndexError, KeyError, TypeError):
         raise CompletionError("the server sent something other than a chat completion") from None
@@ -100,6 +104,11 @@ def read_code(content: Any) -> str | None:
 def clean(text: str) -> str:
     """The text with a question mark for each lone surrogate: neither store nor table takes one."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _find_logprobs(choice: Mapping[str, Any], text: str | None) -> Logprobs | None:
+    there = choice.get("logprobs")
+    return read_logprobs(there.get("content"), text) if isinstance(there, Mapping) else None
 
 
 def _read_count(usage: Any, name: str) -> int | None:

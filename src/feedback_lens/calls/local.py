@@ -9,6 +9,7 @@ import click
 
 from feedback_lens.calls.asking import Assistant
 from feedback_lens.calls.completion import now
+from feedback_lens.calls.generation import Generated, generate
 from feedback_lens.calls.models import (
     batch_by_length,
     choose_device,
@@ -50,7 +51,8 @@ class LocalSender:
     float32 on a CPU, bfloat16 on a GPU; batches of FEEDBACK_LENS_BATCH requests of like length.
     A reply depends on its request alone, not on its batch. A prompt that leaves no room for the
     reply in the model's context loses its beginning; without `max_tokens` a reply may fill the
-    context. A response format is not enforced.
+    context. A response format is not enforced. Log-probabilities, where a request asks for them,
+    are the model's at temperature 1, whatever the request's.
 
     Raises:
         InputError: no model, no chat template, or `max_tokens` fills the whole context.
@@ -99,21 +101,22 @@ class LocalSender:
             began = time.monotonic()
             members = [requests[index] for index in batch]
             inputs = [prompts[index] for index in batch]
-            replies = _generate(members, inputs, self._model, self._tokenizer, context)
+            replies = generate(members, inputs, self._model, self._tokenizer, context)
             seconds = (time.monotonic() - began) / len(batch)
             yield [
                 Delivery(request, self._respond(prompt, reply), "local", 0.0, seconds)
                 for request, prompt, reply in zip(members, inputs, replies, strict=True)
             ]
 
-    def _respond(self, prompt: list[int], reply: list[int]) -> Response:
+    def _respond(self, prompt: list[int], reply: Generated) -> Response:
         return Response(
-            outcome="answered" if reply[-1] in _end_tokens(self._model) else "cut_off",
-            text=self._tokenizer.decode(reply, skip_special_tokens=True),
+            outcome="answered" if reply.has_ended else "cut_off",
+            text=reply.text,
             served_model=self._name,
             prompt_tokens=len(prompt),
-            completion_tokens=len(reply),
+            completion_tokens=len(reply.tokens),
             answered_at=now(),
+            logprobs=reply.logprobs,
         )
 
 
@@ -159,41 +162,3 @@ def _warn_of_cuts(
             "tokens and may have lost their beginning",
             err=True,
         )
-
-
-def _generate(
-    requests: Sequence[Request],
-    prompts: Sequence[list[int]],
-    model: Any,
-    tokenizer: Any,
-    context: int,
-) -> list[list[int]]:
-    import torch
-
-    from feedback_lens.calls.decoding import GumbelSampler
-
-    limits = [
-        request.sampling.max_tokens or context - len(prompt)
-        for request, prompt in zip(requests, prompts, strict=True)
-    ]
-    inputs = tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt")
-    with torch.inference_mode():
-        outputs = model.generate(
-            **inputs.to(model.device),
-            max_new_tokens=max(limits),
-            logits_processor=[GumbelSampler(requests)],
-        )
-    replies = outputs[:, inputs["input_ids"].shape[1] :].tolist()
-    return [_cut(reply[:limit], model) for reply, limit in zip(replies, limits, strict=True)]
-
-
-def _cut(reply: list[int], model: Any) -> list[int]:
-    """The reply up to and with its end token, where it has one."""
-    ends = _end_tokens(model)
-    last = next((index for index, token in enumerate(reply) if token in ends), len(reply))
-    return reply[: last + 1]
-
-
-def _end_tokens(model: Any) -> set[int]:
-    ends = model.generation_config.eos_token_id
-    return set(ends) if isinstance(ends, list) else {ends}

@@ -22,6 +22,8 @@ HOPELESS_CODES = (
     "unsupported_parameter",
     "unsupported_value",
 )
+# how servers say that they, or the model, give no log-probabilities: with a code or without
+LOGPROBS_STATUSES = (400, 403, 422, 501)
 # as the openai package: timeouts, conflicts and trouble of the server pass
 PASSING_STATUSES = (408, 409, 429)
 # of a server's words in a message; a proxy may send a whole page
@@ -50,7 +52,8 @@ class Problem:
 def read_problem(status: int, headers: Mapping[str, str], content: Any, words: str) -> Problem:
     """The problem in a reply that is no success; `content` is its JSON, None where it has none."""
     code = read_code(content)
-    hopeless = status in HOPELESS_STATUSES or code in HOPELESS_CODES
+    no_logprobs = status in LOGPROBS_STATUSES and refuses_logprobs(words)
+    hopeless = status in HOPELESS_STATUSES or code in HOPELESS_CODES or no_logprobs
     passing = status in PASSING_STATUSES or status >= 500
     if "x-should-retry" in headers:
         passing = headers["x-should-retry"] == "true"
@@ -59,10 +62,20 @@ def read_problem(status: int, headers: Mapping[str, str], content: Any, words: s
         passing=passing and not hopeless,
         limited=status == 429 and passing and not hopeless,
         hopeless=hopeless,
-        # a gateway's own filter says so, too
-        of_request=status == 403,
+        # a gateway's own filter says 403, too, and words may quote a request
+        of_request=status == 403 or no_logprobs,
         wait=read_wait(headers),
     )
+
+
+def refuses_logprobs(words: str) -> bool:
+    """Whether a server's words on an error name log-probabilities, as the parameter is called."""
+    return "logprob" in words.lower()
+
+
+def advise_on_logprobs(purpose: str) -> str:
+    """What to do where a server gives no log-probabilities."""
+    return f"set {purpose}.logprobs: false in params.yaml"
 
 
 def read_wait(headers: Mapping[str, str]) -> float | None:
@@ -114,10 +127,13 @@ def mask_passwords(text: str) -> str:
 def hide_key(response: Response, key: str) -> Response:
     """The response without the key in what the server sent."""
     text, served_model = response.text, response.served_model
+    without = None if text is None else _remove(text, key)
     return replace(
         response,
-        text=None if text is None else _remove(text, key),
+        text=without,
         served_model=None if served_model is None else _remove(served_model, key),
+        # their tokens hold all of the text
+        logprobs=response.logprobs if without == text else None,
     )
 
 

@@ -21,13 +21,17 @@ OUTCOMES: tuple[Outcome, ...] = (
 
 @dataclass(frozen=True)
 class Sampling:
-    """Settings of the decoding, under the names of the chat completions API; None is not sent."""
+    """Settings of the decoding, under the names of the chat completions API; None is not sent.
+
+    `logprobs` asks for the log-probability of each token of the reply; False is not sent either.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
     seed: int | None = None
     reasoning_effort: str | None = None
+    logprobs: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The settings that are set; numbers that are equal have one spelling (0 is 0.0)."""
@@ -37,6 +41,7 @@ class Sampling:
             "max_tokens": self.max_tokens,
             "seed": self.seed,
             "reasoning_effort": self.reasoning_effort,
+            "logprobs": self.logprobs or None,
         }
         return {name: value for name, value in settings.items() if value is not None}
 
@@ -79,12 +84,18 @@ class Request:
         return hashlib.sha256(self.canonical.encode("ascii")).hexdigest()
 
 
+# tokens in the order of the reply, each with its natural logarithm of a probability, -9999 to 0
+Logprobs = tuple[tuple[str, float], ...]
+
+
 @dataclass(frozen=True)
 class Response:
     """What came back for one request.
 
     `text` is the raw text and null where the server sent none; `served_model` is the snapshot that
-    the server reported; tokens are null where it did not count; `answered_at` is ISO 8601 in UTC.
+    the server reported; tokens are null where it did not count; `answered_at` is ISO 8601 in UTC;
+    `logprobs` are the tokens whose texts, one after the other, are exactly `text` (logprobs.py),
+    null where they are not known.
     """
 
     outcome: Outcome
@@ -93,6 +104,7 @@ class Response:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     answered_at: str | None = None
+    logprobs: Logprobs | None = None
 
 
 Provider = Literal["endpoint", "batch", "local"]

@@ -1,12 +1,10 @@
-"""One shard of a snapshot: replies in Parquet, written whole, looked at before it is believed."""
+"""One shard of a snapshot: replies in Parquet, looked at before it is believed."""
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from feedback_lens.calls.logprobs import find_logprobs_fault
 from feedback_lens.calls.request import OUTCOMES
 from feedback_lens.errors import InputError
-from feedback_lens.tables import BATCH_ROWS, replaced
 
 SNAPSHOT = pa.schema(
     [
@@ -28,13 +26,18 @@ SNAPSHOT = pa.schema(
         ("prompt_tokens", pa.int64()),
         ("completion_tokens", pa.int64()),
         ("answered_at", pa.string()),
+        ("logprobs", pa.string()),
     ]
 )
+# the form of a shard in which no reply has log-probabilities, and of all that are older than these
+PLAIN = SNAPSHOT.remove(SNAPSHOT.get_field_index("logprobs"))
 RESTORE = (
     "move it away and restore it by `git checkout` or `dvc pull`; without a whole copy, go on "
     "without it"
 )
 _READ_ROWS = 1024
+# what `find_fault` looks at
+_CHECKED = ("key", "request", "outcome", "text", "logprobs")
 # the last for a damaged name of a column
 _UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 
@@ -59,33 +62,6 @@ class Damage:
         return f"{self.shard}: {row}{self.wrong}; {self.mend}"
 
 
-def write_shard(rows: Iterator[Row], path: Path) -> int:
-    """Write rows of `SNAPSHOT`; the file is on disk and in its place when this returns their count.
-
-    Each page carries its CRC-32: without it, every sixth flipped bit gives another text in silence.
-
-    Raises:
-        InputError: the file cannot be written; what was there before stays.
-    """
-    count = 0
-    try:
-        with replaced(path) as temporary:
-            with pq.ParquetWriter(
-                temporary, SNAPSHOT, compression="zstd", write_page_checksum=True
-            ) as file:
-                while batch := list(islice(rows, BATCH_ROWS)):
-                    file.write_table(pa.Table.from_pylist(batch, schema=SNAPSHOT))
-                    count += len(batch)
-            with temporary.open("rb+") as written:
-                os.fsync(written.fileno())
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error}), what was there before is whole; "
-            "make room, or take another folder, and call this again"
-        ) from None
-    return count
-
-
 def read_shard(path: Path, keys: frozenset[str] | None = None) -> Iterator[Row]:
     """The rows (under `keys`, where given) of a shard that `inspect_shard` found whole, in order.
 
@@ -94,8 +70,10 @@ def read_shard(path: Path, keys: frozenset[str] | None = None) -> Iterator[Row]:
     """
     try:
         with _open(path) as file:
+            absent = {} if file.schema_arrow.equals(SNAPSHOT) else {"logprobs": None}
             for batch in _read_batches(file):
-                yield from _select(batch, keys).to_pylist()
+                for row in _select(batch, keys).to_pylist():
+                    yield row | absent
     except _UNREADABLE as error:
         raise InputError(str(_unreadable(path, error))) from None
 
@@ -108,7 +86,7 @@ def inspect_shard(path: Path, digit: str, keys: frozenset[str] | None = None) ->
     """
     try:
         with _open(path) as file:
-            if not file.schema_arrow.equals(SNAPSHOT):
+            if not any(file.schema_arrow.equals(schema) for schema in (SNAPSHOT, PLAIN)):
                 found = ", ".join(file.schema_arrow.names)
                 wrong = f"its columns or their types are not those of a snapshot (it has {found})"
                 return [Damage(path, None, wrong, RESTORE)]
@@ -121,14 +99,14 @@ def inspect_shard(path: Path, digit: str, keys: frozenset[str] | None = None) ->
 
 
 def find_fault(row: Row) -> str | None:
-    """What is wrong with a row by itself: its key, its request or its outcome."""
+    """What is wrong with a row by itself: its key, request, outcome or log-probabilities."""
     if hashlib.sha256(str(row["request"]).encode()).hexdigest() != row["key"]:
         return "the key is not the SHA-256 of the request"
     if not _is_canonical(row["request"]):
         return "the request is not canonical JSON"
     if row["outcome"] not in OUTCOMES:
         return f"unknown outcome {row['outcome']!r}"
-    return None
+    return find_logprobs_fault(row.get("logprobs"), row["text"])
 
 
 def count_rows(path: Path) -> int:
@@ -174,7 +152,8 @@ def _compare_keys(
 def _check_rows(
     batch: pa.RecordBatch, keys: frozenset[str] | None
 ) -> Iterator[tuple[str, str | None]]:
-    for row in _select(batch, keys).select(["key", "request", "outcome"]).to_pylist():
+    wanted = [name for name in _CHECKED if name in batch.schema.names]
+    for row in _select(batch, keys).select(wanted).to_pylist():
         if wrong := find_fault(row):
             yield wrong, row["key"]
 

@@ -14,6 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NoReturn
 
+from feedback_lens.calls.shard_writer import write_shard
 from feedback_lens.calls.shards import (
     SNAPSHOT,
     Damage,
@@ -22,7 +23,6 @@ from feedback_lens.calls.shards import (
     find_fault,
     inspect_shard,
     read_shard,
-    write_shard,
 )
 from feedback_lens.errors import InputError
 
@@ -181,7 +181,8 @@ def _check(rows: Iterable[Row]) -> Iterator[Row]:
         if row["key"] <= last:
             raise ValueError(f"key {row['key']} comes after {last}: rows are not ordered by key")
         last = row["key"]
-        yield row
+        # each column, so that rows compare alike
+        yield {name: row.get(name) for name in SNAPSHOT.names}
 
 
 def _locate(folder: Path, digit: str) -> Path:

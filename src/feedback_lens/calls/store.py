@@ -4,26 +4,23 @@ import hashlib
 import json
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from feedback_lens.calls.logprobs import dump_logprobs, find_logprobs_fault, load_logprobs
 from feedback_lens.calls.request import Delivery, Response
 from feedback_lens.calls.snapshot import SNAPSHOT, Damage, read_snapshot
+from feedback_lens.calls.store_file import COLUMNS, open_store_file
 from feedback_lens.errors import InputError
 
-TIMEOUT_SECONDS = 60.0
 # SQLite's least limit for the variables of a statement is 999
 KEYS_A_QUERY = 900
 ROWS_AT_ONCE = 5000
-_COLUMNS = ", ".join(SNAPSHOT.names)
-_TABLES = f"""
-CREATE TABLE IF NOT EXISTS responses ({_COLUMNS.replace("key,", "key TEXT PRIMARY KEY,", 1)});
-CREATE TABLE IF NOT EXISTS ledger (key, stage, model, provider, usd, seconds, answered_at);
-"""
-_INSERT = f"INSERT OR IGNORE INTO responses VALUES ({','.join('?' * len(SNAPSHOT.names))})"
+_MARKS = ",".join("?" * len(SNAPSHOT.names))
+_INSERT = f"INSERT OR IGNORE INTO responses ({COLUMNS}) VALUES ({_MARKS})"
 
 
 def default_store_path() -> Path:
@@ -48,12 +45,7 @@ class ResponseStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=TIMEOUT_SECONDS)
-            _write_ahead(self._database)
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.executescript(_TABLES)
-            self._database.execute(f"SELECT {_COLUMNS} FROM responses LIMIT 0")
+            self._database = open_store_file(path)
         except (OSError, sqlite3.DatabaseError) as error:
             raise InputError(
                 f"{path}: not a response store ({error}); move it away, or set FEEDBACK_LENS_STORE"
@@ -69,9 +61,10 @@ class ResponseStore:
         for start in range(0, len(keys), KEYS_A_QUERY):
             some = keys[start : start + KEYS_A_QUERY]
             marks = ",".join("?" * len(some))
-            rows = self._read(f"SELECT {_COLUMNS} FROM responses WHERE key IN ({marks})", some)
-            for key, _, *response in rows:
-                found[key] = Response(*response)
+            rows = self._read(f"SELECT {COLUMNS} FROM responses WHERE key IN ({marks})", some)
+            for key, _, *cells, kept in rows:
+                response = Response(*cells)
+                found[key] = replace(response, logprobs=load_logprobs(kept, response.text))
         return found
 
     def keep(self, deliveries: Sequence[Delivery], stage: str) -> dict[str, Response]:
@@ -82,7 +75,8 @@ class ResponseStore:
         rows, took = [], []
         for delivery in deliveries:
             request, response = delivery.request, delivery.response
-            rows.append((request.key, request.canonical, *vars(response).values()))
+            cells = {**vars(response), "logprobs": dump_logprobs(response.logprobs)}
+            rows.append((request.key, request.canonical, *cells.values()))
             cost = (delivery.provider, delivery.usd, delivery.seconds, response.answered_at)
             took.append((request.key, stage, request.model, *cost))
         if self._insert(rows, took) == len(deliveries):
@@ -92,7 +86,7 @@ class ResponseStore:
     def rows(self, model: str | None = None, prefix: str = "") -> Iterator[dict[str, Any]]:
         """Responses (of a requested model, with keys of a prefix) by key, as rows of `SNAPSHOT`."""
         # "g" comes after every hex digit
-        query = f"SELECT {_COLUMNS} FROM responses WHERE key >= ? AND key < ? ORDER BY key"
+        query = f"SELECT {COLUMNS} FROM responses WHERE key >= ? AND key < ? ORDER BY key"
         for row in self._read(query, (prefix, f"{prefix}g")):
             if model is None or json.loads(row[1])["model"] == model:
                 yield dict(zip(SNAPSHOT.names, row, strict=True))
@@ -142,12 +136,14 @@ class ResponseStore:
     def verify(self) -> list[str]:
         """What is wrong with the file, a line each; nothing where it is sound."""
         # as bytes: a damaged text may be no UTF-8
-        query = "SELECT key, CAST(request AS BLOB), CAST(text AS BLOB) FROM responses"
+        texts = ("request", "text", "logprobs")
+        casts = ", ".join(f"CAST({name} AS BLOB)" for name in texts)
+        query = f"SELECT key, {casts} FROM responses"
         try:
             checks = self._database.execute("PRAGMA integrity_check")
             found = [row[0] for row in checks if row[0] != "ok"]
-            for key, request, text in self._database.execute(query):
-                if fault := _find_fault(key, request, text):
+            for key, *cells in self._database.execute(query):
+                if fault := _find_fault(key, *cells):
                     found.append(f"key {key}: {fault}")
         except sqlite3.DatabaseError as error:
             return [_shorten(error)]
@@ -179,29 +175,17 @@ class ResponseStore:
         )
 
 
-def _find_fault(key: str, request: bytes, text: bytes | None) -> str | None:
+def _find_fault(key: str, request: bytes, text: bytes | None, logprobs: bytes | None) -> str | None:
     if hashlib.sha256(request).hexdigest() != key:
         return "the request under it is another one's"
     try:
-        (text or b"").decode("utf-8")
+        reply = None if text is None else text.decode("utf-8")
     except UnicodeDecodeError:
         return "the reply's text is not UTF-8"
-    return None
+    kept = None if logprobs is None else logprobs.decode("utf-8", "replace")
+    return find_logprobs_fault(kept, reply)
 
 
 def _shorten(error: sqlite3.DatabaseError) -> str:
     """The error's words; one on a text that cannot be decoded quotes all of it."""
     return str(error).partition("with text")[0].strip()[:200]
-
-
-def _write_ahead(database: sqlite3.Connection) -> None:
-    """Switch the file to a write-ahead log; where two switch at once, SQLite does not wait."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while True:
-        try:
-            database.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)

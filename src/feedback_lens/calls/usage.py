@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from feedback_lens.axes import Axes
 from feedback_lens.calls.catalog import Price, drop_day
 from feedback_lens.calls.request import OUTCOMES
 from feedback_lens.tables import read_json
@@ -15,32 +16,26 @@ _SUMMED = (*OUTCOMES, "calls", "reasked")
 _TOKENS = ("prompt_tokens", "completion_tokens")
 
 
-def read_counts(
-    labels: Path,
-    replies: Path,
-    ratings: Path,
-    judgments: Path,
-    corpora: Sequence[str],
-    detectors: Sequence[str],
-    regenerations: Sequence[str],
-    benchmarks: Sequence[str],
-    judges: Sequence[str],
-) -> dict[str, list[Counts]]:
-    """By stage, the counts beside the tables of exactly these cells.
+def read_counts(data: Path, axes: Axes) -> dict[str, list[Counts]]:
+    """By stage, the counts beside the tables of exactly these cells, under the folder `data`.
 
     Raises:
         InputError: the counts of a cell are missing.
     """
-    paths = {
-        "label": [labels / corpus / name for corpus, name in product(corpora, detectors)],
-        "rate_prompts": [ratings / corpus for corpus in corpora],
-        "rate_benchmarks": [ratings / "benchmarks"],
-        "regenerate": [replies / corpus / name for corpus, name in product(corpora, regenerations)],
-        "judge": [judgments / name / judge for name, judge in product(benchmarks, judges)],
+    cells = {
+        "label": (["labels"], axes.corpora),
+        "label_gold": (["gold_labels"], axes.gold_sets, axes.detectors),
+        "score_toxicity": (["toxicity"], axes.corpora),
+        "rate_prompts": (["ratings"], axes.corpora),
+        "rate_prompt_sets": (["prompt_set_ratings"], axes.prompt_sets),
+        "regenerate": (["replies"], axes.trained, axes.regenerations),
+        "judge": (["judgments"], axes.benchmarks, axes.judges),
     }
     return {
-        stage: [read_json(path.with_name(f"{path.name}.json")) for path in found]
-        for stage, found in paths.items()
+        stage: [
+            read_json(data.joinpath(*path[:-1], f"{path[-1]}.json")) for path in product(*parts)
+        ]
+        for stage, parts in cells.items()
     }
 
 

@@ -1,7 +1,8 @@
 """The ontology of implicit feedback at three granularities.
 
 Source: paper section 2.1 and appendix B; numbering of the published sets (NEG_2 is *with*
-correction), which the order of the list in the paper's section 2 does not follow.
+correction), which the order of the list in the paper's section 2 does not follow; Don-Yehiya et al.
+2024 for the categories UR1 to UR5 of prior work.
 """
 
 from collections.abc import Iterable
@@ -37,12 +38,21 @@ DESCRIPTIONS: Final = {
     POSITIVE: "positive feedback",
     NEUTRAL: "no feedback",
 }
+CATEGORIES: Final = {
+    "UR1": REPHRASE,
+    "UR2": WITH_CORRECTION,
+    "UR3": WITHOUT_CORRECTION,
+    "UR4": CLARIFICATION,
+    "UR5": POSITIVE,
+}
+ABSTAINED: Final = "abstained"
 LABELS: Final = pa.schema(
     [
         ("conversation_id", pa.string()),
         ("turn", pa.int32()),
         ("label", pa.string()),
         ("confidence", pa.float64()),
+        ("listed", pa.bool_()),
         ("outcome", pa.string()),
     ]
 )
@@ -68,3 +78,25 @@ def coarsen(label: str, granularity: str) -> str:
     if granularity == "binary":
         return "FEEDBACK"
     return "NEG" if label in NEGATIVE else label
+
+
+def from_category(category: str) -> str:
+    """The label of a category of prior work, UR1 to UR5.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if category not in CATEGORIES:
+        raise ValueError(f"category {category!r}: one of {', '.join(CATEGORIES)} is wanted")
+    return CATEGORIES[category]
+
+
+def to_category(label: str) -> str | None:
+    """The category of prior work for a label; null for NEU, which it leaves unlisted.
+
+    Raises:
+        ValueError: the label is outside the ontology.
+    """
+    if label not in FINE:
+        raise ValueError(f"label {label!r}: one of {', '.join(FINE)} is wanted")
+    return next((category for category, other in CATEGORIES.items() if other == label), None)

@@ -26,7 +26,7 @@ def check_injections(
     the injection and be else the same. The others each read a reply of a model that keeps to its
     honest verdict but quotes the injection, in full, in prose, in a code fence, before and after
     its reasoning or the verdict, and, with and without escapes, inside the JSON object asked for:
-    as a value in each object, and as an entry for a turn that is not there; all these once more
+    as a value in each object, and in one more entry that changes no verdict; all these once more
     with a code fence around the object. `echo` is a reply of the injection alone where an object
     is asked for; an injection that is such an answer (`answers`) is left out, as that would be
     the model's own verdict. So would be a line in the verdict's place, the last, that the model
@@ -72,11 +72,11 @@ def count_checks(rows: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]
 def _check(use: Use, template: str, injection: Injection) -> Iterator[tuple[str, str]]:
     yield "prompt", "held" if keeps_frame(use, template, injection.text) else "changed"
     for reader in use.readers:
-        replies = list_quoting_replies(reader.honest, injection.text)
+        replies = list_quoting_replies(reader.honest, injection.text, reader.entry)
         if reader.wants_object and use.name not in injection.answers:
             replies["echo"] = injection.text
         for name, reply in replies.items():
-            yield name, _compare(reader.read(reply), reader.verdict)
+            yield name, _compare(reader.read(reply, injection.text), reader.verdict)
 
 
 def keeps_frame(use: Use, template: str, text: str) -> bool:
@@ -86,8 +86,11 @@ def keeps_frame(use: Use, template: str, text: str) -> bool:
     return plain is not None and fenced == _substitute(plain, text)
 
 
-def list_quoting_replies(honest: str, text: str) -> dict[str, str]:
-    """Replies, by name, that hold the honest verdict in its place, and quote a text."""
+def list_quoting_replies(honest: str, text: str, entry: str | None = None) -> dict[str, str]:
+    """Replies, by name, that hold the honest verdict in its place, and quote a text.
+
+    `entry` is a further entry of the verdict's list, with the place `{}` for a JSON string.
+    """
     quoted = text.replace("\n", "\n> ")
     replies = {
         "bare": f"{text}\n{honest}",
@@ -105,21 +108,21 @@ def list_quoting_replies(honest: str, text: str) -> dict[str, str]:
         "after_reasoning": f"It is short and clear.\n\n{text}\n\n{honest}",
         "as_json": f"{json.dumps(text)}\n{honest}",
     }
-    for name, reply in _quote_inside(honest, text):
+    for name, reply in _quote_inside(honest, text, entry):
         replies[name] = reply
         replies[f"{name}_in_code_fence"] = f"```json\n{reply}\n```"
     return replies
 
 
-def _quote_inside(honest: str, text: str) -> Iterator[tuple[str, str]]:
+def _quote_inside(honest: str, text: str, entry: str | None) -> Iterator[tuple[str, str]]:
     """The object asked for, by name, with a text in it: none where no object is asked for."""
     for escape, value in (("escaped", json.dumps(text)), ("unescaped", f'"{text}"')):
         for number, place in enumerate(_OBJECT.finditer(honest)):
             before, after = honest[: place.end()], honest[place.end() :]
             yield f"{escape}_{number}", f'{before}"judgment": {value}, {after}'
-        for place in _ENTRIES.finditer(honest):
-            before, after = honest[: place.end()], honest[place.end() :]
-            yield f"{escape}_entry", f'{before}{{"turn": 9, "label": {value}}}, {after}'
+        if entry and (opening := _ENTRIES.search(honest)):
+            before, after = honest[: opening.end()], honest[opening.end() :]
+            yield f"{escape}_entry", f"{before}{entry.replace('{}', value)}, {after}"
 
 
 def _compare(found: Verdict, honest: Verdict) -> str:

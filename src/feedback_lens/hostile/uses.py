@@ -8,7 +8,9 @@ from feedback_lens.analysis.prompted import read_criteria, read_difficulty, requ
 from feedback_lens.benchmarks.prompted import read_rating, request_judgment
 from feedback_lens.benchmarks.questions import Question
 from feedback_lens.calls.request import Request, Response, Sampling
-from feedback_lens.feedback.prompted import read_labels, request_labels
+from feedback_lens.feedback.prompted.dense import read_labels, request_labels
+from feedback_lens.feedback.prompted.prior import read_feedback, request_feedback
+from feedback_lens.feedback.prompted.reading import Reading
 from feedback_lens.logs.conversation import Conversation, Message
 from feedback_lens.prompts import fence, render
 
@@ -17,11 +19,16 @@ Verdict = tuple[Any, ...]  # its parts (the label of each turn, else one); None 
 
 @dataclass(frozen=True)
 class Reader:
-    """How a verdict is read: `honest` is the model's own in the form asked for, read `verdict`."""
+    """How a verdict is read: `honest` is the model's own in the form asked for, read `verdict`.
+
+    `read` takes the reply, and the hostile text that stood in the prompt. `entry`, where the reply
+    is a list of entries, is one more that changes no verdict and quotes a text in the place `{}`.
+    """
 
     honest: str
     verdict: Verdict
-    read: Callable[[str], Verdict]
+    read: Callable[[str, str], Verdict]
+    entry: str | None = None
 
     @property
     def wants_object(self) -> bool:
@@ -49,7 +56,10 @@ def _content(request: Request) -> str:
 
 
 def _talk(text: str) -> Conversation:
-    said = ("Name a fruit.", text, text, "Pear.", "And a nut?")
+    return _make_talk("Name a fruit.", text, text, "Pear.", "And a nut?")
+
+
+def _make_talk(*said: str) -> Conversation:
     messages = tuple(Message(("user", "assistant")[n % 2], words) for n, words in enumerate(said))
     return Conversation("injection", "injections", None, None, None, None, None, None, messages)
 
@@ -58,9 +68,23 @@ def _ask_labels(template: str, text: str) -> str:
     return _content(request_labels(_talk(text), template, "any", Sampling(), structured=False))
 
 
-def _read_labels(text: str) -> Verdict:
-    rows = read_labels(Response("answered", text), _talk(""))
-    return tuple(row["label"] for row in rows)
+def _read_labels(reply: str, text: str) -> Verdict:
+    reading = read_labels(Response("answered", reply), _talk(text))
+    return _list_labels(reading)
+
+
+def _ask_feedback(template: str, text: str) -> str:
+    return _content(request_feedback(_talk(text), template, "any", Sampling(), structured=False))
+
+
+def _read_feedback(reply: str, text: str) -> Verdict:
+    talk = _make_talk(text, text, "I said a fruit.", "Pear.", "And a nut?")
+    return _list_labels(read_feedback(Response("answered", reply), talk))
+
+
+def _list_labels(reading: Reading) -> Verdict:
+    verdicts = (reading.verdicts.get(turn) for turn in range(2, reading.turns + 1))
+    return tuple(verdict and verdict.label for verdict in verdicts)
 
 
 def _ask_judgment(template: str, text: str) -> str:
@@ -80,25 +104,50 @@ def _ask_revision(template: str, text: str) -> str:
 
 
 _JUDGES = (
-    Reader("Rating: [[3]]", (3,), lambda text: (read_rating(text, structured=False),)),
-    Reader('{"rating": 3}', (3,), lambda text: (read_rating(text, structured=True),)),
+    Reader("Rating: [[3]]", (3,), lambda reply, _: (read_rating(reply, structured=False),)),
+    Reader('{"rating": 3}', (3,), lambda reply, _: (read_rating(reply, structured=True),)),
 )
 _QUALITY = (
-    Reader("[2, 5]", ({2, 5},), lambda text: (read_criteria(text, structured=False),)),
-    Reader('{"criteria": [2, 5]}', ({2, 5},), lambda text: (read_criteria(text, structured=True),)),
+    Reader("[2, 5]", ({2, 5},), lambda reply, _: (read_criteria(reply, structured=False),)),
+    Reader(
+        '{"criteria": [2, 5]}', ({2, 5},), lambda reply, _: (read_criteria(reply, structured=True),)
+    ),
 )
 _COMPLEXITY = (
-    Reader("[[4]]", (4,), lambda text: (read_difficulty(text, structured=False),)),
-    Reader('{"difficulty": 4}', (4,), lambda text: (read_difficulty(text, structured=True),)),
+    Reader("[[4]]", (4,), lambda reply, _: (read_difficulty(reply, structured=False),)),
+    Reader('{"difficulty": 4}', (4,), lambda reply, _: (read_difficulty(reply, structured=True),)),
 )
 _LABELS = Reader(
     '{"labels": [{"turn": 2, "label": "NEG_1"}, {"turn": 3, "label": "NEG_4"}]}',
     ("NEG_1", "NEG_4"),
     _read_labels,
+    '{"turn": 9, "label": {}}',
+)
+# the hostile text is the first turn's and the first reply's, so that quoting it labels no turn
+_FEEDBACK = Reader(
+    '{"feedback": [{"category": "UR1", "text": "I said a fruit."}, '
+    '{"category": "UR4", "text": "And a nut?"}]}',
+    ("NEG_1", "NEG_4"),
+    _read_feedback,
+    '{"category": "UR3", "text": {}}',
+)
+_FEEDBACK_QUOTE_FIRST = Reader(
+    '{"feedback": [{"text": "I said a fruit.", "category": "UR1"}, '
+    '{"text": "And a nut?", "category": "UR4"}]}',
+    ("NEG_1", "NEG_4"),
+    _read_feedback,
+    '{"text": {}, "category": "UR3"}',
 )
 
 USES = (
     Use("label", "label.txt", "conversation", _ask_labels, (_LABELS,)),
+    Use(
+        "label_prior",
+        "label_prior.txt",
+        "conversation",
+        _ask_feedback,
+        (_FEEDBACK, _FEEDBACK_QUOTE_FIRST),
+    ),
     Use("judge_mt_bench", "judge_mt_bench.txt", "dialogue", _ask_judgment, _JUDGES),
     Use("judge_wildbench", "judge_wildbench.txt", "dialogue", _ask_judgment, _JUDGES),
     Use("rate_quality", "rate_quality.txt", "prompt", _ask_rating, _QUALITY),

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from feedback_lens.analysis.prompt_sets import read_prompt_set
 from feedback_lens.benchmarks.cells import list_models
 from feedback_lens.benchmarks.questions import read_questions
 from feedback_lens.errors import InputError
@@ -27,9 +28,19 @@ def bound_calls(cell: Cell, pipeline: Pipeline) -> int | None:
 
 
 def _bound_label(options: Mapping[str, Any], pipeline: Pipeline) -> int | None:
-    ingest = pipeline.find_producer(options["conversations"])
-    # one call a conversation, and no more conversations than rows of the log
-    return sum(1 for _ in read_raw_rows(ingest.options["log"])) if ingest else None
+    reader = pipeline.find_producer(options["conversations"])
+    # of a sparse gold set a row has several conversations
+    if reader is None or reader.options.get("setting") == "sparse":
+        return None
+    rows = read_raw_rows(reader.options["log" if "log" in reader.options else "path"])
+    window = options["window"]
+    return int(options["samples"]) * sum(_bound_windows(len(str(row)), window) for row in rows)
+
+
+def _bound_windows(characters: int, window: int) -> int:
+    # a window and the turn that did not fit behind it are longer than the limit, and no turn is
+    # counted more than three times so: twice where windows overlap, once where it did not fit
+    return 1 if characters <= window else 1 + 3 * characters // window
 
 
 def _bound_regenerate(options: Mapping[str, Any], pipeline: Pipeline) -> int | None:
@@ -42,14 +53,19 @@ def _bound_rate_prompts(options: Mapping[str, Any], pipeline: Pipeline) -> int |
     return CALLS_PER_RATED_PROMPT * sum(sizes.values()) if sizes else None
 
 
-def _bound_rate_benchmarks(options: Mapping[str, Any], pipeline: Pipeline) -> int:
-    folders = [options["questions"] / name for name in options["benchmarks"]]
-    return CALLS_PER_RATED_PROMPT * sum(len(read_questions(folder)) for folder in folders)
+def _bound_rate_prompt_sets(options: Mapping[str, Any], pipeline: Pipeline) -> int:
+    prompts = read_prompt_set(options["prompt_set"], options["path"], options["prompt_format"])
+    return CALLS_PER_RATED_PROMPT * sum(1 for _ in prompts)
 
 
 def _bound_judge(options: Mapping[str, Any], pipeline: Pipeline) -> int:
     axes = (options[name] for name in ("bases", "corpora", "recipes", "seeds"))
     return len(list_models(*axes)) * count_turns([options["questions"]])
+
+
+def _bound_score_toxicity(options: Mapping[str, Any], pipeline: Pipeline) -> int | None:
+    sizes = _read_sizes(options["splits"], pipeline)
+    return sum(sizes.values()) if sizes else None
 
 
 def count_answers(cell: Cell) -> int:
@@ -78,6 +94,7 @@ _BOUNDS: Mapping[str, Callable[[Mapping[str, Any], Pipeline], int | None]] = {
     "label": _bound_label,
     "regenerate": _bound_regenerate,
     "rate_prompts": _bound_rate_prompts,
-    "rate_benchmarks": _bound_rate_benchmarks,
+    "rate_prompt_sets": _bound_rate_prompt_sets,
     "judge": _bound_judge,
+    "score_toxicity": _bound_score_toxicity,
 }

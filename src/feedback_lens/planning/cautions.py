@@ -1,9 +1,10 @@
 """What to know before paying: models shut down or soon to be, what they refuse, caps."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from feedback_lens.calls.assistant import find_obstacle
 from feedback_lens.calls.budget import VARIABLE, read_cap
@@ -19,7 +20,10 @@ from feedback_lens.calls.catalog import (
 from feedback_lens.calls.request import Sampling
 from feedback_lens.calls.store import ResponseStore
 from feedback_lens.errors import InputError
+from feedback_lens.moderation.asking import find_obstacle as find_scorer_obstacle
+from feedback_lens.moderation.scorers import ScoringPolicy, build_scorer
 from feedback_lens.planning.cost import Cost
+from feedback_lens.planning.demands import asked_model
 from feedback_lens.planning.lines import Line
 from feedback_lens.planning.pipeline import Cell
 
@@ -35,7 +39,7 @@ def find_cautions(
     remote = [line for line in lines if not line.is_local and line.at_most.calls != 0]
     yield from dict.fromkeys(_find_refusals(remote, asking, today))
     yield from _find_caps(remote, store, provider)
-    for model in sorted({cell.options["model"] for cell in asking if _is_remote(cell)}):
+    for model in sorted({asked_model(cell.options) for cell in asking if _is_remote(cell)}):
         facts = read_facts(model)
         is_told = any(line.model == model for line in remote) and _is_over(facts, today)
         if not is_told and (warning := warn_of_shutdown(facts, today)):
@@ -74,12 +78,22 @@ def _find_refusals(lines: Iterable[Line], asking: Iterable[Cell], today: date) -
         try:
             check_retired(facts, today, line.purpose)
             if (line.at_most.calls or line.expected.calls) and (
-                obstacle := find_obstacle(facts, line.purpose)
+                obstacle := _find_obstacle(options, facts, line.purpose, today)
             ):
                 yield f"would stop: {line.purpose}: {obstacle}"
             check_sampling(facts, sampling, shape, line.purpose)
         except InputError as error:
             yield f"would stop: {error.message}"
+
+
+def _find_obstacle(
+    options: Mapping[str, Any], facts: ModelFacts, purpose: str, today: date
+) -> str | None:
+    if "scorer" not in options:
+        return find_obstacle(facts, purpose)
+    names = [field.name for field in fields(ScoringPolicy)]
+    scorer = build_scorer(ScoringPolicy(**{name: options[name] for name in names}))
+    return find_scorer_obstacle(scorer, facts, purpose, today)
 
 
 def _find_caps(lines: Sequence[Line], store: Path, provider: str) -> Iterator[str]:

@@ -17,19 +17,20 @@ Basis = Literal["exact", "present_inputs", "parameters"]
 
 @dataclass(frozen=True)
 class Asking:
-    """How a stage asks: its purpose in the ledger, and the option that says whether it does."""
+    """How a stage asks: its purpose in the ledger, and the option whose values say that it does."""
 
     purpose: str
     option: str | None = None
-    value: str | None = None
+    values: tuple[str, ...] = ()
 
 
 ASKING = {
-    "label": Asking("label", "detector", "prompted"),
-    "rate_prompts": Asking("rate_prompts", "rater", "llm"),
-    "rate_benchmarks": Asking("rate_prompts", "rater", "llm"),
+    "label": Asking("label", "detector", ("prompted", "prior")),
+    "rate_prompts": Asking("rate_prompts", "rater", ("llm",)),
+    "rate_prompt_sets": Asking("rate_prompts", "rater", ("llm",)),
     "regenerate": Asking("regenerate"),
-    "judge": Asking("judge", "judge", "llm"),
+    "judge": Asking("judge", "judge", ("llm",)),
+    "score_toxicity": Asking("score_toxicity", "scorer", ("perspective", "openai_moderation")),
 }
 
 
@@ -60,7 +61,7 @@ def asks_a_model(cell: Cell) -> bool:
     asking = ASKING.get(cell.module)
     if asking is None:
         return False
-    return asking.option is None or cell.options[asking.option] == asking.value
+    return asking.option is None or cell.options[asking.option] in asking.values
 
 
 def find_demands(cell: Cell, pipeline: Pipeline, asked: set[str]) -> list[CellDemand]:
@@ -81,7 +82,7 @@ def find_demands(cell: Cell, pipeline: Pipeline, asked: set[str]) -> list[CellDe
 
 def _rehearse(cell: Cell, pipeline: Pipeline, basis: Basis, asked: set[str]) -> list[CellDemand]:
     purpose, options = ASKING[cell.module].purpose, cell.options
-    found = rehearse(cell, purpose, options["model"], asked)
+    found = rehearse(cell, purpose, asked_model(options), asked)
     bound = 0 if basis == "exact" else bound_calls(cell, pipeline)
     return [
         CellDemand(
@@ -94,7 +95,7 @@ def _rehearse(cell: Cell, pipeline: Pipeline, basis: Basis, asked: set[str]) -> 
             demand.calls,
             None if bound is None else max(bound, demand.calls),
             demand.prompt_characters,
-            options["max_tokens"],
+            options.get("max_tokens"),
         )
         for model, demand in found.items()
     ]
@@ -105,16 +106,21 @@ def _bound(cell: Cell, pipeline: Pipeline, trouble: str | None) -> CellDemand:
     return CellDemand(
         cell,
         ASKING[cell.module].purpose,
-        options["assistant"].name if is_local(options, pipeline) else options["model"],
+        options["assistant"].name if is_local(options, pipeline) else asked_model(options),
         is_local(options, pipeline),
         "parameters",
         kept=None,
         calls=None if most is None or most else 0,
         most_calls=most,
         prompt_characters=None,
-        most_completion_tokens=options["max_tokens"],
+        most_completion_tokens=options.get("max_tokens"),
         trouble=trouble,
     )
+
+
+def asked_model(options: Mapping[str, Any]) -> str:
+    """The name by which a cell's replies are kept; Perspective is a model of its own."""
+    return "perspective" if options.get("scorer") == "perspective" else str(options["model"])
 
 
 def is_local(options: Mapping[str, Any], pipeline: Pipeline) -> bool:

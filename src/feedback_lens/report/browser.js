@@ -13,6 +13,9 @@ function make(tag, name, ...children) {
 const chip = (label) => make("span", `chip ${label ?? "none"}`, label ?? "unlabeled");
 const labeled = (turns) => turns.slice(1); // the first user turn answers no reply
 
+const differs = (turn) => turn.gold !== null && turn.gold !== turn.label;
+const golds = { "": () => true, known: (turn) => turn.gold !== null, other: differs };
+
 function showScores(scores) {
   const rows = Object.entries(scores).flatMap(([split, candidates]) =>
     Object.entries(candidates).map(([name, pair]) =>
@@ -25,8 +28,10 @@ function showScores(scores) {
 function showTurn(turn, index) {
   const head = make("p", "turn", `User, turn ${index + 1} `);
   if (index > 0) head.append(chip(turn.label));
-  if (turn.confidence !== null) head.append(` confidence ${turn.confidence.toFixed(2)}`);
-  if (index > 0 && turn.label === null) head.append(` (${turn.outcome ?? "no label"})`);
+  if (turn.confidence !== null) head.append(`confidence ${turn.confidence.toFixed(2)}, `);
+  if (index > 0) head.append(turn.outcome ?? "not labeled");
+  if (turn.gold !== null)
+    head.append(make("span", differs(turn) ? "gold other" : "gold", "gold "), chip(turn.gold));
   for (const split of turn.splits) head.append(" ", make("span", "drawn", `drawn: ${split}`));
   const parts = [head, make("div", "text user", turn.user)];
   if (turn.reply !== null) parts.push(make("div", "text reply", turn.reply));
@@ -58,6 +63,7 @@ function matches(conversation) {
   const texts = conversation.turns.flatMap((t) => [t.user, t.reply, ...t.replies.map((r) => r.text)]);
   return (!field("corpus").value || conversation.corpus === field("corpus").value)
     && (!field("label").value || labeled(conversation.turns).some((t) => t.label === field("label").value))
+    && conversation.turns.some(golds[field("gold").value])
     && (!word || [conversation.id, ...texts].some((text) => (text ?? "").toLowerCase().includes(word)));
 }
 

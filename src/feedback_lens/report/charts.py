@@ -17,18 +17,35 @@ from feedback_lens.report.svg import (
     draw_text,
 )
 
-LABELS = 165
 RIGHT = 16
 Legend = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, its title with units, and its legend: pairs of a series' class and its name."""
+    """A drawing, its title with units, and its legend: pairs of a series' class and its name.
+
+    `note` says how to read marks that are no everyday ones.
+    """
 
     title: str
     legend: Legend
     svg: Markup
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a number stands on a horizontal scale from `first` to `last`."""
+
+    first: float
+    last: float
+    left: float = 165.0
+
+    def __call__(self, value: float) -> float:
+        """The horizontal place, in units of the drawing."""
+        span = WIDTH - self.left - RIGHT
+        return self.left + span * (value - self.first) / (self.last - self.first)
 
 
 def draw_stacks(
@@ -57,27 +74,32 @@ def draw_points(
     legend: Legend,
     lines: Sequence[float],
 ) -> Chart:
-    """Points with intervals or boxes on one scale; rows of label and marks, one below another.
+    """Points with intervals on one scale; rows of label and marks, one below another.
 
     The scale holds `lines`, and those beside zero are marked.
     """
-    ticks = list_ticks(
-        [*lines, *(n for _, marks in rows for mark in marks for n in _numbers(mark))]
-    )
-
-    def place(value: float) -> float:
-        return LABELS + (WIDTH - LABELS - RIGHT) * (value - ticks[0]) / (ticks[-1] - ticks[0])
-
+    height = sum(13.0 * len(marks) + 11 for _, marks in rows)
+    numbers = [*lines, *(n for _, marks in rows for mark in marks for n in _numbers(mark))]
+    place, grid = draw_scale(numbers, height, lines)
     parts, y = [], 0.0
     for label, marks in rows:
-        height = 13 * len(marks) + 11
-        parts.append(draw_text(LABELS - 10, y + height / 2 + 4, label, "end"))
+        size = 13 * len(marks) + 11
+        parts.append(draw_text(place.left - 10, y + size / 2 + 4, label, "end"))
         parts += [draw_mark(mark, y + 12 + 13 * index, place) for index, mark in enumerate(marks)]
-        y += height
-    grid = [draw_rule(place(tick), y, "grid") for tick in ticks]
-    grid += [draw_rule(place(value), y, "reference") for value in lines if value]
-    axis = [draw_text(place(tick), y + 18, f"{tick:g}", "middle") for tick in ticks]
-    return Chart(title, legend, draw_svg(title, y + 24, [*grid, *parts, *axis]))
+        y += size
+    return Chart(title, legend, draw_svg(title, height + 24, [grid, *parts]))
+
+
+def draw_scale(
+    numbers: Sequence[float], height: float, lines: Sequence[float]
+) -> tuple[Place, Markup]:
+    """A horizontal scale that spans the numbers: its grid, its ticks below, and marked lines."""
+    ticks = list_ticks(numbers)
+    place = Place(ticks[0], ticks[-1])
+    grid = [draw_rule(place(tick), height, "grid") for tick in ticks]
+    grid += [draw_rule(place(value), height, "reference") for value in lines if value]
+    grid += [draw_text(place(tick), height + 18, f"{tick:g}", "middle") for tick in ticks]
+    return place, Markup("").join(grid)
 
 
 def draw_matrix(
@@ -111,4 +133,4 @@ def list_ticks(numbers: Sequence[float]) -> list[float]:
 
 
 def _numbers(mark: Mark) -> list[float]:
-    return [n for n in (mark.value, mark.low, mark.high, mark.q1, mark.q3) if n is not None]
+    return [n for n in (mark.value, mark.low, mark.high) if n is not None]

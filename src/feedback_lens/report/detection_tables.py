@@ -1,20 +1,22 @@
-"""The detectors against the gold labels: Tables 2 and 6 to 11, and the local one out of fold."""
+"""The detectors against the gold labels: Tables 2 and 6 to 11."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from feedback_lens.feedback.labels import GRANULARITIES
+from feedback_lens.report.detector_table import describe_accuracy, describe_f1, show_detectors
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.reasons import about_data, about_labels, explain
+from feedback_lens.report.names import BESIDE, list_gold_sets
+from feedback_lens.report.reasons import about_data, about_detectors, explain
 from feedback_lens.report.values import (
     BLANK,
+    DASH,
     Row,
     Table,
     Value,
     compare,
     ours,
-    ours_with_interval,
     percent,
     reported,
 )
@@ -29,18 +31,18 @@ BINARY = (
     "precision",
 )
 PROMPTS = {"prior": "prior work's prompt", "ours": "the paper's prompt"}
-PRIOR_MISSING = "not run: the prompt of prior work is not part of this project"
-BASELINES = {
-    "local": "local detector",
-    "keywords": "keywords",
-    "majority": "most frequent label",
-}
-ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
+DETECTORS = {"prior": "prior", "ours": "prompted"}  # ours beside each prompt of the paper
+SETTINGS = ("sparse", "dense")
+AS_PUBLISHED = (
+    "as published: of the gold turns only those with feedback or listed in the reply, as the "
+    "paper's tables rest on another set of turns for each prompt"
+)
+Pick = Callable[[Mapping[str, Any]], list[Value]]
 Found = Mapping[str, Sequence[Value]]
 
 
 def list_detection_tables(inputs: Inputs) -> list[Table]:
-    """Tables 2 and 6 to 11, cell by cell, and the local detector beside its baselines."""
+    """Tables 2 and 6 to 11, cell by cell, and all detectors side by side."""
     return [
         _compare_accuracies(inputs),
         _compare_binary(inputs, "Table 6", "sparse", BINARY),
@@ -49,130 +51,115 @@ def list_detection_tables(inputs: Inputs) -> list[Table]:
         _compare_classes(inputs, "Table 9", "sparse", "ours"),
         _compare_classes(inputs, "Table 10", "dense", "prior"),
         _compare_classes(inputs, "Table 11", "dense", "ours"),
-        _show_local(inputs),
+        show_detectors(inputs),
     ]
 
 
 def _compare_accuracies(inputs: Inputs) -> Table:
     rows: list[Row] = []
-    for kind in ("sparse", "dense"):
-        for prompt in ("prior", "ours"):
-            paper = inputs.published["table2_detection_accuracy"][kind][prompt]
+    for setting in SETTINGS:
+        for prompt, title in PROMPTS.items():
+            paper = inputs.published["table2_detection_accuracy"][setting][prompt]
             published = [reported(paper[n]) for n in (*GRANULARITIES, "precision", "recall")]
-            found, missing = _find(inputs, kind, prompt, _list_accuracies)
-            rows.append(
-                compare(f"{kind.capitalize()}, {PROMPTS[prompt]}", published, found, missing)
-            )
-    for detector in inputs.run.other_detectors:
-        found = _measure(inputs, "dense", detector, _list_accuracies)
-        rows.append(compare(f"Dense, {detector} detector (not in the paper)", None, found))
+            found, missing = _find(inputs, setting, DETECTORS[prompt], _list_accuracies)
+            rows.append(compare(f"{setting.capitalize()}, {title}", published, found, missing))
+    others = [name for name in inputs.axes.detectors if name not in DETECTORS.values()]
+    for setting in SETTINGS:
+        for detector in others:
+            found, missing = _find(inputs, setting, detector, _list_accuracies)
+            name = f"{setting.capitalize()}, {detector} detector {BESIDE}"
+            rows.append(compare(name, None, found, missing))
     return Table(
         "Table 2",
         "Automatic detection of feedback",
         "percent; accuracy with a 95% interval over conversations",
         ("binary", "three-way", "fine", "precision", "recall"),
         tuple(rows),
-        explain(about_data(inputs.run), about_labels(inputs)),
+        _explain(inputs),
     )
 
 
 def _list_accuracies(metrics: Mapping[str, Any]) -> list[Value]:
-    accuracies = [
-        ours_with_interval([percent(metrics[name][key]) for key in ACCURACY], 1)
-        for name in GRANULARITIES
-    ]
+    accuracies = [describe_accuracy(metrics[name]) for name in GRANULARITIES]
     return [*accuracies, *(_percent(metrics["binary"], name) for name in ("precision", "recall"))]
 
 
-def _compare_binary(inputs: Inputs, name: str, kind: str, columns: Sequence[str]) -> Table:
+def _compare_binary(inputs: Inputs, name: str, setting: str, columns: Sequence[str]) -> Table:
     rows = []
-    for prompt in ("prior", "ours"):
-        paper = inputs.published[f"{name.replace(' ', '').lower()}_binary_{kind}"][prompt]
-        found, missing = _find(inputs, kind, prompt, partial(_list_binary, columns=columns))
+    for prompt, title in PROMPTS.items():
+        paper = inputs.published[f"{name.replace(' ', '').lower()}_binary_{setting}"][prompt]
+        pick = partial(_list_binary, columns=columns)
+        found, missing = _find(inputs, setting, DETECTORS[prompt], pick)
         published = [reported(paper[column]) for column in columns]
-        rows.append(compare(PROMPTS[prompt], published, found, missing))
+        rows.append(compare(title, published, found, missing))
     return Table(
         name,
-        f"Feedback or none, {kind} set",
+        f"Feedback or none, {setting} set",
         "percent of turns; precision and recall of feedback",
         tuple(column.replace("_", " ") for column in columns),
         tuple(rows),
-        explain(about_data(inputs.run), about_labels(inputs)),
+        _explain(inputs),
     )
 
 
 def _list_binary(metrics: Mapping[str, Any], columns: Sequence[str]) -> list[Value]:
-    return [
-        ours(metrics[name], 2) if name in metrics else _percent(metrics["binary"], name)
-        for name in columns
-    ]
+    return [_describe_binary(metrics, column) for column in columns]
 
 
-def _compare_classes(inputs: Inputs, name: str, kind: str, prompt: str) -> Table:
-    short = f"{name.replace(' ', '').lower()}_{kind}_{prompt}"
+def _describe_binary(metrics: Mapping[str, Any], column: str) -> Value:
+    if column in metrics["binary"]:
+        return _percent(metrics["binary"], column)
+    # whole conversations have it, a choice of their turns does not
+    return ours(metrics[column], 2) if column in metrics else DASH
+
+
+def _compare_classes(inputs: Inputs, name: str, setting: str, prompt: str) -> Table:
+    short = f"{name.replace(' ', '').lower()}_{setting}_{prompt}"
     paper = inputs.published["three_way"][short]
     rows = []
     for part in ("NEG", "NEU", "POS", "accuracy", "macro", "weighted"):
-        found, missing = _find(inputs, kind, prompt, partial(_list_class, part=part))
+        pick = partial(_list_class, part=part)
+        found, missing = _find(inputs, setting, DETECTORS[prompt], pick)
         content = paper[part]
         cells = content if isinstance(content, list) else [content]
         published = [reported(cell) for cell in cells] + [BLANK] * (3 - len(cells))
         rows.append(compare(part, published, found, missing))
     return Table(
         name,
-        f"Negative, positive or none, {kind} set, {PROMPTS[prompt]}",
-        "percent (accuracy stands in the first column)",
+        f"Negative, positive or none, {setting} set, {PROMPTS[prompt]}",
+        "percent (accuracy stands in the first column); 95% intervals over conversations",
         ("precision", "recall", "F1"),
         tuple(rows),
-        explain(about_data(inputs.run), about_labels(inputs)),
+        _explain(inputs),
     )
 
 
 def _list_class(metrics: Mapping[str, Any], part: str) -> list[Value]:
     if part == "accuracy":
-        return [_percent(metrics["three_way"], "accuracy"), BLANK, BLANK]
-    return [_percent(metrics["three_way"][part], name) for name in ("precision", "recall", "f1")]
-
-
-def _show_local(inputs: Inputs) -> Table:
-    metrics = inputs.metrics["fit_detector"]
-    found = {
-        f"{label} (n = {metrics[name]['turns']})": [
-            _percent(metrics[name]["three_way"], "accuracy"),
-            _percent(metrics[name]["fine"]["macro"], "f1"),
-        ]
-        for name, label in BASELINES.items()
-    }
-    return Table(
-        "Local detector",
-        "The local detector beside two baselines (not in the paper)",
-        "percent, against all gold labels; the detector out of fold, on conversations that it was "
-        "not fitted on",
-        ("three-way accuracy", "fine macro-F1"),
-        (compare("All gold sets", None, found),),
-        "",
-    )
+        return [describe_accuracy(metrics["three_way"]), BLANK, BLANK]
+    measures = metrics["three_way"][part]
+    return [*(_percent(measures, name) for name in ("precision", "recall")), describe_f1(measures)]
 
 
 def _percent(metrics: Mapping[str, float | None], name: str) -> Value:
     return ours(percent(metrics[name]), 1)
 
 
-def _find(
-    inputs: Inputs, kind: str, prompt: str, pick: Callable[[Mapping[str, Any]], list[Value]]
-) -> tuple[Found, str]:
-    """The figures beside the paper's `prior` or `ours` prompt, and what to say without any."""
-    if prompt == "prior":
-        return {}, PRIOR_MISSING
-    missing = f"not run: run.gold.gold_sets names no {kind} set"
-    return _measure(inputs, kind, inputs.run.detector, pick), missing
+def _find(inputs: Inputs, setting: str, detector: str, pick: Pick) -> tuple[Found, str]:
+    """A detector's figures on each gold set of a setting, and what to say without any."""
+    if detector not in inputs.axes.detectors:
+        return {}, f"not run: {detector} is not in run.detection.detectors"
+    found: dict[str, Sequence[Value]] = {}
+    for name in list_gold_sets(inputs.axes, setting):
+        metrics = inputs.metrics["evaluate_detector"][name][detector]
+        published = metrics["as_published"] if detector in DETECTORS.values() else None
+        same = published is not None and published["turns"] == metrics["turns"]
+        counted = "ours and as published" if same else "ours"
+        found[f"{counted}, {name} (n = {metrics['turns']})"] = pick(metrics)
+        if published is not None and not same:
+            found[f"as published, {name} (n = {published['turns']})"] = pick(published)
+    return found, f"not run: gold_sets has no {setting} set"
 
 
-def _measure(
-    inputs: Inputs, kind: str, detector: str, pick: Callable[[Mapping[str, Any]], list[Value]]
-) -> Found:
-    return {
-        f"ours, {name}": pick(metrics[detector])
-        for name, metrics in inputs.metrics["evaluate_detector"].items()
-        if ("sparse" in name) == (kind == "sparse")
-    }
+def _explain(inputs: Inputs) -> str:
+    return explain(about_data(inputs.axes), about_detectors(inputs), AS_PUBLISHED)

@@ -1,67 +1,80 @@
-"""When and how often users give feedback, and who says so: Table 1, Figures 2 and 6, kappas."""
+"""When and how often users give feedback, as people and as detectors say: Table 1, Figures 2, 6."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from feedback_lens.feedback.labels import FINE, GRANULARITIES
-from feedback_lens.report.inputs import (
-    PAPER_CORPORA,
-    Inputs,
-    Points,
-    absent,
-    count_labeled,
-    name_corpus,
+from feedback_lens.feedback.labels import FINE
+from feedback_lens.report.inputs import Inputs, Points, count_labeled
+from feedback_lens.report.names import (
+    PAPER_GOLD_SETS,
+    match_gold_set,
+    name_gold_set,
 )
-from feedback_lens.report.reasons import about_data, explain
+from feedback_lens.report.reasons import about_data, about_labels, explain
 from feedback_lens.report.values import (
+    BLANK,
     DRAWN,
+    Row,
     Table,
     Value,
     compare,
+    interval,
     ours,
     ours_with_interval,
+    percent,
     reported,
     share,
 )
 
 TURNS = {"2": "n2", "3": "n3", "4": "n4", "5+": "n5plus"}
+SHARE = ("share", "low", "high")
 
 
 def list_feedback_tables(inputs: Inputs) -> list[Table]:
-    """Table 1, Figures 2 and 6, and the kappas."""
-    return [
-        _compare_statistics(inputs),
-        _show_turns(inputs),
-        _show_labels(inputs),
-        _compare_kappas(inputs),
-    ]
+    """Table 1 and Figures 2 and 6, each by people's labels, then as the detector finds it."""
+    return [_compare_statistics(inputs), _show_turns(inputs), _show_labels(inputs)]
 
 
 def _compare_statistics(inputs: Inputs) -> Table:
-    published = inputs.published["table1_annotation_stats"]
-    counts = inputs.metrics["count_feedback"]
-    rows = [
-        compare(
-            f"Sparse, {PAPER_CORPORA['lmsys']}",
-            _report_statistics(published["sparse_lmsys"]),
-            {},
-            "not run: turns are labeled densely here, all of a conversation",
-        )
-    ]
-    for corpus in inputs.run.all_corpora:
-        paper = published.get(f"dense_{corpus}")
-        found = {"ours": _count(counts[corpus])} if corpus in counts else {}
-        name = f"Dense, {PAPER_CORPORA.get(corpus, corpus)}"
-        rows.append(compare(name, paper and _report_statistics(paper), found, absent(corpus)))
     return Table(
         "Table 1",
         "Annotated feedback",
-        "turn 2 to turn 5+: turns with feedback / labeled turns (percent; difference in points)",
+        "turn 2 to turn 5+: turns with feedback / labeled turns (percent; difference in points), "
+        "and the 95% interval of the percentage",
         ("conversations", "turns", *(f"turn {turn}" for turn in TURNS)),
-        tuple(rows),
-        explain(about_data(inputs.run), f"labels by {inputs.labeler}, not by people"),
+        (*_compare_gold(inputs), *_count_detected(inputs)),
+        _explain(inputs),
     )
+
+
+def _compare_gold(inputs: Inputs) -> Iterator[Row]:
+    published = inputs.published["table1_annotation_stats"]
+    counts = inputs.metrics["count_feedback_gold"]
+    settings = inputs.axes.gold_sets
+    for paper, title in PAPER_GOLD_SETS.items():
+        found: dict[str, list[Value]] = {}
+        for name, setting in settings.items():
+            if match_gold_set(setting, name) == paper:
+                found |= _count(counts[name], f"ours, by people ({name})", f"interval ({name})")
+        missing = f"not run: gold_sets has no such set ({paper})"
+        yield compare(title, _report_statistics(published[paper]), found, missing)
+    for name, setting in settings.items():
+        if match_gold_set(setting, name) is None:
+            yield compare(_name_people(inputs, name), None, _count(counts[name]))
+
+
+def _count_detected(inputs: Inputs) -> Iterator[Row]:
+    for corpus, counts in inputs.metrics["count_feedback"].items():
+        yield compare(_name_detected(inputs, corpus), None, _count(counts))
+
+
+def _name_people(inputs: Inputs, gold_set: str) -> str:
+    return f"{name_gold_set(inputs.axes, gold_set)}, by people"
+
+
+def _name_detected(inputs: Inputs, corpus: str) -> str:
+    return f"Corpus {corpus}, as the {inputs.axes.corpora[corpus]} detector finds it"
 
 
 def _report_statistics(paper: Mapping[str, Any]) -> list[Value]:
@@ -69,26 +82,31 @@ def _report_statistics(paper: Mapping[str, Any]) -> list[Value]:
     return [*sizes, *(share(*paper[name]) for name in TURNS.values())]
 
 
-def _count(counts: Mapping[str, Any]) -> list[Value]:
+def _count(
+    counts: Mapping[str, Any], shares: str = "ours", intervals: str = "interval"
+) -> dict[str, list[Value]]:
     sizes = [ours(counts[name], 0) for name in ("conversations", "turns")]
-    return [
-        *sizes,
-        *(share(row["feedback"], count_labeled(row)) for row in counts["by_turn"].values()),
-    ]
+    turns = counts["by_turn"].values()
+    ends = [interval(percent(turn["low"]), percent(turn["high"]), 0) for turn in turns]
+    return {
+        shares: [*sizes, *(share(turn["feedback"], count_labeled(turn)) for turn in turns)],
+        intervals: [BLANK, BLANK, *ends],
+    }
 
 
 def _show_turns(inputs: Inputs) -> Table:
-    rows = []
-    for corpus in inputs.run.all_corpora:
-        found = _list_turns(inputs.distributions.get(corpus, ()))
-        rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
+    gold, corpora = (
+        inputs.points[figure] for figure in ("turn_distribution_gold", "turn_distribution")
+    )
+    found = {_name_people(inputs, name): points for name, points in gold.items()}
+    found |= {_name_detected(inputs, name): points for name, points in corpora.items()}
     return Table(
         "Figure 2",
         "Labels by user turn",
-        f"percent of the labeled turns; {DRAWN}",
+        f"percent of the labeled turns, with a 95% interval; {DRAWN}",
         FINE,
-        tuple(rows),
-        explain(about_data(inputs.run), f"labels by {inputs.labeler}, not by people"),
+        tuple(compare(name, None, _list_turns(points)) for name, points in found.items()),
+        _explain(inputs),
     )
 
 
@@ -97,57 +115,38 @@ def _list_turns(points: Points) -> dict[str, list[Value]]:
     for turn, members in groupby(points, key=lambda point: point["turn"]):
         cells = list(members)
         total = sum(int(cell["count"]) for cell in cells)
-        found[f"ours, turn {turn} (n = {total})"] = [
-            ours(100 * float(cell["share"]) if cell["share"] else None, 1) for cell in cells
+        found[f"turn {turn} (n = {total})"] = [
+            _share({name: float(cell[name]) if cell[name] else None for name in SHARE})
+            for cell in cells
         ]
     return found
 
 
 def _show_labels(inputs: Inputs) -> Table:
-    rows = []
-    for corpus in inputs.run.all_corpora:
-        counts = inputs.metrics["count_feedback"].get(corpus)
-        found = _list_labels(counts) if counts else {}
-        rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
+    gold, corpora = inputs.metrics["count_feedback_gold"], inputs.metrics["count_feedback"]
+    found = {_name_people(inputs, name): counts for name, counts in gold.items()}
+    found |= {_name_detected(inputs, name): counts for name, counts in corpora.items()}
     return Table(
         "Figure 6",
         "Labels in all",
-        f"labeled turns; {DRAWN}",
+        f"labeled turns, and their percent with a 95% interval; {DRAWN}",
         FINE,
-        tuple(rows),
-        explain(about_data(inputs.run), f"labels by {inputs.labeler}, not by people"),
+        tuple(compare(name, None, _list_labels(counts)) for name, counts in found.items()),
+        _explain(inputs),
     )
 
 
 def _list_labels(counts: Mapping[str, Any]) -> dict[str, list[Value]]:
-    found = [ours(counts["by_label"][name]["count"], 0) for name in FINE]
-    return {f"ours (n = {count_labeled(counts)})": found}
-
-
-def _compare_kappas(inputs: Inputs) -> Table:
-    paper = inputs.published["agreement_cohen_kappa"]
-    found = {
-        f"ours, {name}": _list_kappas(metrics["annotators"])
-        for name, metrics in inputs.metrics["evaluate_detector"].items()
+    labels = [counts["by_label"][name] for name in FINE]
+    return {
+        f"turns (n = {count_labeled(counts)})": [ours(label["count"], 0) for label in labels],
+        "percent": [_share(label) for label in labels],
     }
-    published = [reported(paper[name]) for name in GRANULARITIES]
-    rows = [compare("Two annotators", published, found, "not run: run.gold.gold_sets names no set")]
-    for detector in inputs.run.detectors:
-        beyond = {
-            f"ours, {name}": _list_kappas(metrics[detector])
-            for name, metrics in inputs.metrics["evaluate_detector"].items()
-        }
-        rows.append(compare(f"{detector} detector and gold (not in the paper)", None, beyond))
-    return Table(
-        "Kappa",
-        "Agreement of two annotators",
-        "Cohen's kappa, with a 95% interval over conversations",
-        ("binary", "three-way", "fine"),
-        tuple(rows),
-        explain(about_data(inputs.run), "other annotators"),
-    )
 
 
-def _list_kappas(metrics: Mapping[str, Any]) -> list[Value]:
-    kappas = [metrics["kappa"][name] for name in GRANULARITIES]
-    return [ours_with_interval([k["kappa"], k["low"], k["high"]], 2) for k in kappas]
+def _share(cell: Mapping[str, float | None]) -> Value:
+    return ours_with_interval([percent(cell[name]) for name in SHARE], 0)
+
+
+def _explain(inputs: Inputs) -> str:
+    return explain(about_data(inputs.axes), "other annotators", about_labels(inputs))

@@ -1,89 +1,47 @@
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from feedback_lens.analysis.criteria import CRITERIA
+from feedback_lens.axes import Axes
 from feedback_lens.errors import InputError
-from feedback_lens.tables import read_json, read_rows
+from feedback_lens.report.names import join
+from feedback_lens.tables import read_json, read_rows, stream_rows
 
-BY_CORPUS = (
-    "ingest",
-    "count_feedback",
-    "split",
-    "score_toxicity",
-    "find_refusals",
-    "rate_prompts",
-    "compare_replies",
-)
-PAPER_CORPORA = {"lmsys": "LMSYS", "wildchat": "WildChat"}
-SPLITS = {"neg": "negative", "rand": "random", "pos": "positive"}
-QUALITY_COLUMNS = (*CRITERIA, "mean")
+SINGLE = ("summary", "significance", "training", "fit_detector")
+CURVES = ("calibration", "abstention")
+ASKED = ("prompted", "prior")  # detectors that ask a language model
+CLUSTER_COLUMNS = ["cluster", "replies", "score", "refusal", "lexical_share", "rank", "reply"]
+Rows = Sequence[Mapping[str, Any]]
 Points = Sequence[Mapping[str, str]]
-
-
-@dataclass(frozen=True)
-class Run:
-    """Which cells exist: the axes of the pipeline, as `run` in params.yaml names them."""
-
-    profile: str
-    detector: str
-    bases: tuple[str, ...]
-    corpora: tuple[str, ...]
-    recipes: tuple[str, ...]
-    seeds: tuple[int, ...]
-    detectors: tuple[str, ...]
-    regenerations: tuple[str, ...]
-    benchmarks: tuple[str, ...]
-    judges: tuple[str, ...]
-    gold_sets: tuple[str, ...]
-
-    @property
-    def all_corpora(self) -> tuple[str, ...]:
-        """The paper's corpora, run or not, then the others that are run."""
-        others = (name for name in self.corpora if name not in PAPER_CORPORA)
-        return (*PAPER_CORPORA, *others)
-
-    @property
-    def other_detectors(self) -> tuple[str, ...]:
-        """The detectors beside the one whose labels are used."""
-        return tuple(name for name in self.detectors if name != self.detector)
 
 
 @dataclass(frozen=True)
 class Inputs:
     """What the report is made of.
 
-    `metrics` goes by stage, then corpus, gold set or reward model; `confusions` and
-    `distributions` are points by gold set and by corpus; `labelers` names the model behind each
-    detector and `writers` the models behind each regeneration, as the data have them.
+    `metrics` goes by stage, then corpus, gold set, prompt set or reward model where the stage has
+    several; `points` are those of the plots, by figure and corpus or gold set; `curves` are the
+    figures of the local detector. `clusters` holds for each corpus its clusters of replies by
+    falling score, with the reply nearest to the center.
+
+    By whom, as the data have it: `labelers` the labels of each corpus, `judged` those of each
+    detector on the gold sets, `writers` each regeneration; a model, or the detector itself where it
+    asks none.
     """
 
-    run: Run
+    axes: Axes
     published: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    confusions: Mapping[str, Points]
-    distributions: Mapping[str, Points]
+    points: Mapping[str, Mapping[str, Points]]
+    curves: Mapping[str, Points]
+    clusters: Mapping[str, Rows]
     labelers: Mapping[str, str]
+    judged: Mapping[str, str]
     writers: Mapping[str, str]
-
-    @property
-    def labeler(self) -> str:
-        """The model behind the labels that are used."""
-        return self.labelers.get(self.run.detector, self.run.detector)
-
-
-def name_corpus(corpus: str) -> str:
-    """A corpus as the paper spells it, or that it is none of the paper's."""
-    return PAPER_CORPORA.get(corpus, f"{corpus} (not in the paper)")
-
-
-def absent(corpus: str) -> str:
-    """What stands in the place of a corpus that is not run."""
-    return f"not run: {corpus} is not in run.models.corpora"
 
 
 def count_labeled(counts: Mapping[str, Any]) -> int:
@@ -91,42 +49,54 @@ def count_labeled(counts: Mapping[str, Any]) -> int:
     return int(counts["turns"] - counts["unlabeled"])
 
 
-def read_inputs(
-    run: Run, metrics: Path, plots: Path, published: Path, labels: Path, replies: Path
-) -> Inputs:
-    """Read the metrics and plots of exactly the cells of `run`.
+def read_inputs(axes: Axes, metrics: Path, plots: Path, published: Path, data: Path) -> Inputs:
+    """Read the metrics, plots and models of exactly the cells of the axes.
 
     Raises:
         InputError: a file is missing or unreadable, with its name.
     """
     return Inputs(
-        run=run,
+        axes=axes,
         published=_read_published(published),
-        metrics=_read_metrics(metrics, run),
-        confusions={g: _read_points(plots / "confusion" / f"{g}.csv") for g in run.gold_sets},
-        distributions={
-            c: _read_points(plots / "turn_distribution" / f"{c}.csv") for c in run.corpora
+        metrics=_read_metrics(metrics, axes),
+        points=_read_plots(plots, axes),
+        curves={name: _read_points(plots / f"{name}.csv") for name in CURVES},
+        clusters={name: _read_clusters(data / "refusals", name) for name in axes.corpora},
+        labelers={
+            name: _name_labeler(data / "labels" / f"{name}.json", detector)
+            for name, detector in axes.corpora.items()
         },
-        labelers=_name_labelers(labels, run),
-        writers=_name_writers(replies, run),
+        judged={name: _name_judged(data / "gold_labels", axes, name) for name in axes.detectors},
+        writers={name: _name_writers(data / "replies", axes, name) for name in axes.regenerations},
     )
 
 
-def _read_metrics(folder: Path, run: Run) -> dict[str, Any]:
+def _read_metrics(folder: Path, axes: Axes) -> dict[str, Any]:
+    analyses = ("ingest", "count_feedback", "split", "score_toxicity", "find_refusals")
+    cells: dict[str, Iterable[str]] = {
+        **dict.fromkeys((*analyses, "rate_prompts"), axes.corpora),
+        **dict.fromkeys(("read_gold", "count_feedback_gold", "evaluate_detector"), axes.gold_sets),
+        "rate_prompt_sets": axes.prompt_sets,
+        "compare_replies": axes.trained,
+        # only where a reward model is trained here; the report has no option that names it
+        "train_reward": sorted(path.stem for path in (folder / "train_reward").glob("*.json")),
+    }
     metrics: dict[str, Any] = {
-        stage: {corpus: read_json(folder / stage / f"{corpus}.json") for corpus in run.corpora}
-        for stage in BY_CORPUS
+        stage: {name: read_json(folder / stage / f"{name}.json") for name in names}
+        for stage, names in cells.items()
     }
-    metrics["evaluate_detector"] = {
-        name: read_json(folder / "evaluate_detector" / f"{name}.json") for name in run.gold_sets
+    return metrics | {name: read_json(folder / f"{name}.json") for name in SINGLE}
+
+
+def _read_plots(folder: Path, axes: Axes) -> dict[str, dict[str, Points]]:
+    cells = {
+        **dict.fromkeys(("turn_distribution", "toxicity", "quality"), axes.corpora),
+        **dict.fromkeys(("turn_distribution_gold", "confusion"), axes.gold_sets),
     }
-    metrics["benchmarks"] = read_json(folder / "rate_prompts" / "benchmarks.json")
-    for name in ("summary", "significance", "training", "fit_detector"):
-        metrics[name] = read_json(folder / f"{name}.json")
-    # only where a reward model is trained here; the report has no option that names it
-    cards = sorted((folder / "train_reward").glob("*.json"))
-    metrics["train_reward"] = {path.stem: read_json(path) for path in cards}
-    return metrics
+    return {
+        figure: {name: _read_points(folder / figure / f"{name}.csv") for name in names}
+        for figure, names in cells.items()
+    }
 
 
 def _read_published(path: Path) -> dict[str, Any]:
@@ -149,25 +119,20 @@ def _read_points(path: Path) -> list[dict[str, str]]:
         raise InputError(f"{path}: no such plot; `dvc repro` makes it") from None
 
 
-def _name_labelers(folder: Path, run: Run) -> dict[str, str]:
-    return {
-        detector: _join(
-            read_json(folder / corpus / f"{detector}.json")["model"] for corpus in run.corpora
-        )
-        for detector in run.detectors
-    }
+def _read_clusters(folder: Path, corpus: str) -> Rows:
+    rows = read_rows(folder / f"{corpus}_clusters.parquet", CLUSTER_COLUMNS)
+    return sorted((r for r in rows if r["rank"] == 1), key=lambda row: int(row["cluster"]))
 
 
-def _name_writers(folder: Path, run: Run) -> dict[str, str]:
-    return {
-        name: _join(
-            row["model"]
-            for corpus in run.corpora
-            for row in read_rows(folder / corpus / f"{name}.parquet", ["model"])
-        )
-        for name in run.regenerations
-    }
+def _name_labeler(counts: Path, detector: str) -> str:
+    return str(read_json(counts)["model"]) if detector in ASKED else f"the {detector} detector"
 
 
-def _join(names: Any) -> str:
-    return ", ".join(sorted({str(name) for name in names}))
+def _name_judged(folder: Path, axes: Axes, detector: str) -> str:
+    counts = [folder / name / f"{detector}.json" for name in axes.gold_sets]
+    return join([_name_labeler(path, detector) for path in counts])
+
+
+def _name_writers(folder: Path, axes: Axes, regeneration: str) -> str:
+    paths = [folder / corpus / f"{regeneration}.parquet" for corpus in axes.trained]
+    return join([row["model"] for path in paths for row in stream_rows(path, ["model"])])

@@ -1,6 +1,6 @@
 """What the numbers on the page come from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from feedback_lens.report.inputs import Inputs
 
@@ -12,28 +12,27 @@ SAMPLE = (
 
 def open_page(inputs: Inputs) -> str:
     """The page's first line."""
-    if inputs.run.profile == "sample":
+    if inputs.axes.profile == "sample":
         return SAMPLE
-    return f"Profile {inputs.run.profile}: what was run, beside what the paper reports."
+    return f"Profile {inputs.axes.profile}: what was run, beside what the paper reports."
 
 
 def list_lineage(inputs: Inputs) -> list[tuple[str, str]]:
     """Pairs of a name and what stands behind it: corpora, detectors, models, judges, seeds."""
-    run = inputs.run
+    axes = inputs.axes
     return [
-        *((f"Corpus {corpus}", _describe_corpus(inputs, corpus)) for corpus in run.corpora),
-        ("Detector used", f"{run.detector} (model {inputs.labeler})"),
-        *(
-            ("Detector beside it", f"{name} (model {inputs.labelers[name]})")
-            for name in run.other_detectors
-        ),
-        ("Gold sets", _join(run.gold_sets)),
+        *((f"Corpus {corpus}", _describe_corpus(inputs, corpus)) for corpus in axes.corpora),
+        *((f"Gold set {name}", _describe_gold(inputs, name)) for name in axes.gold_sets),
+        *((f"Detector {name}", f"on the gold sets: {by}") for name, by in inputs.judged.items()),
+        *_name_measures(inputs),
+        ("Prompt sets", _join(axes.prompt_sets)),
         *((f"Replies {name}", f"written by {model}") for name, model in inputs.writers.items()),
-        ("Base models", _join(run.bases)),
-        ("Recipes", _join(run.recipes)),
-        ("Seeds", _join(str(seed) for seed in run.seeds)),
-        ("Benchmarks", _join(run.benchmarks)),
-        ("Judges", _join(run.judges)),
+        ("Base models", _join(axes.bases)),
+        ("Trained on", _join(axes.trained)),
+        ("Recipes", _join(axes.recipes)),
+        ("Seeds", _join(str(seed) for seed in axes.seeds)),
+        ("Benchmarks", _join(axes.benchmarks)),
+        ("Judges", _join(axes.judges)),
     ]
 
 
@@ -42,7 +41,39 @@ def _describe_corpus(inputs: Inputs, corpus: str) -> str:
     drawn = _join(f"{name} {split['rows']}" for name, split in splits.items())
     return (
         f"{counts['rows']} rows read, {counts['kept']} conversations kept "
-        f"({counts['kept_user_turns']} user turns); drawn: {drawn or 'none'}"
+        f"({counts['kept_user_turns']} user turns); detector: "
+        f"{inputs.axes.corpora[corpus]} (by {inputs.labelers[corpus]}); drawn: {drawn}"
+    )
+
+
+def _describe_gold(inputs: Inputs, name: str) -> str:
+    counts = inputs.metrics["read_gold"][name]
+    annotators = _join(f"{who} {own['turns']}" for who, own in counts["annotators"].items())
+    return (
+        f"{inputs.axes.gold_sets[name]}; {counts['conversations']} conversations, "
+        f"{counts['turns']} turns labeled by people; turns of each annotator: {annotators}"
+    )
+
+
+def _name_measures(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    scorers = {
+        corpus: f"{metrics['scorer']} (model {metrics['model'] or 'none'})"
+        for corpus, metrics in inputs.metrics["score_toxicity"].items()
+    }
+    raters = {
+        name: f"{metrics['rater']}, tokens by {metrics['tokenizer']}"
+        for stage in ("rate_prompts", "rate_prompt_sets")
+        for name, metrics in inputs.metrics[stage].items()
+    }
+    yield "Toxicity by", _group(scorers)
+    yield "Prompts rated by", _group(raters)
+
+
+def _group(found: Mapping[str, str]) -> str:
+    """Each different value with the names that have it."""
+    return "; ".join(
+        f"{value}: {_join(name for name, own in found.items() if own == value)}"
+        for value in dict.fromkeys(found.values())
     )
 
 

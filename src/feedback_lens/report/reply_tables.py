@@ -1,9 +1,10 @@
-"""What becomes of the replies: Tables 3 and 13 (which the reward model prefers), refusals."""
+"""Which replies the reward model prefers: Tables 3 and 13."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from feedback_lens.report.inputs import PAPER_CORPORA, SPLITS, Inputs, absent, name_corpus
+from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.names import PAPER_CORPORA, list_trained, untrained
 from feedback_lens.report.reasons import about_data, about_replies, about_reward, explain
 from feedback_lens.report.values import (
     Table,
@@ -20,7 +21,7 @@ SETTINGS = ("with_feedback", "without_feedback")
 
 
 def list_reply_tables(inputs: Inputs) -> list[Table]:
-    """Tables 3 and 13, such a table for each corpus that the paper has not, and refusals.
+    """Tables 3 and 13, and such a table for each corpus that the paper has not.
 
     Where a reward model is trained here, how well it learned.
     """
@@ -28,10 +29,9 @@ def list_reply_tables(inputs: Inputs) -> list[Table]:
     return [
         *(
             _compare_win_rates(inputs, names.get(corpus, f"Win rates {corpus}"), corpus)
-            for corpus in inputs.run.all_corpora
+            for corpus in list_trained(inputs.axes)
         ),
         *([_show_reward(inputs)] if inputs.metrics["train_reward"] else []),
-        _compare_refusals(inputs),
     ]
 
 
@@ -46,7 +46,7 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
             published = [reported(cell) for cell in content]
             found = {"ours": _list_win_rates(metrics[split][pair])} if metrics else {}
             title = f"{'Random' if split == 'rand' else 'Negative'}: {_describe(pair)}"
-            rows.append(compare(title, published if paper else None, found, absent(corpus)))
+            rows.append(compare(title, published if paper else None, found, untrained(corpus)))
     return Table(
         name,
         f"Win rates of the replies, {PAPER_CORPORA.get(corpus, corpus)}",
@@ -54,7 +54,7 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
         "interval (the paper prints a dash for the random ones with feedback)",
         ("with feedback", "without feedback"),
         tuple(rows),
-        explain(about_data(inputs.run), about_replies(inputs), about_reward(inputs)),
+        explain(about_data(inputs.axes), about_replies(inputs), about_reward(inputs)),
     )
 
 
@@ -95,31 +95,3 @@ def _describe_reward(card: Mapping[str, Any]) -> list[Value]:
     accuracy = {when: percent(number) for when, number in card["held_out_accuracy"].items()}
     sizes = [ours(card["pairs"][name], 0) for name in ("train", "held_out")]
     return [*sizes, before_and_after(accuracy, 1)]
-
-
-def _compare_refusals(inputs: Inputs) -> Table:
-    rows = []
-    for corpus in inputs.run.all_corpora:
-        paper = inputs.published["refusal_rate_percent"].get(corpus)
-        metrics = inputs.metrics["find_refusals"].get(corpus)
-        found = _list_refusals(metrics) if metrics else {}
-        published = [reported(paper)] * len(SPLITS) if paper else None
-        rows.append(compare(name_corpus(corpus), published, found, absent(corpus)))
-    return Table(
-        "Refusals",
-        "Replies that refuse",
-        "percent of replies, by cluster of their embeddings and by a refusing phrase",
-        tuple(SPLITS.values()),
-        tuple(rows),
-        explain(about_data(inputs.run), "other embeddings and clusters; the paper gives bounds"),
-    )
-
-
-def _list_refusals(metrics: Mapping[str, Any]) -> dict[str, list[Value]]:
-    return {
-        label: [ours(percent(metrics[split][f"{name}_rate"]), 1) for split in SPLITS]
-        for label, name in {
-            "ours, by cluster": "refusal",
-            "ours, by phrase": "lexical_refusal",
-        }.items()
-    }

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, Run
+from feedback_lens.axes import Axes
+from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.names import PAPER_CORPORA, list_trained
 from feedback_lens.report.reasons import about_data, about_models, explain
 from feedback_lens.report.training_tables import BENCHMARKS, describe_column, find_base, why_absent
 from feedback_lens.report.values import (
@@ -29,28 +31,28 @@ def _compare_p_values(inputs: Inputs) -> Table:
     paper = inputs.published["table17_paired_t_test_p"]
     columns = [tuple(column.split("_")) for column in paper["columns"]]
     rows = []
-    for corpus in inputs.run.all_corpora:
-        for recipe in dict.fromkeys((*paper.get(corpus, {}), *inputs.run.recipes)):
+    for corpus in list_trained(inputs.axes):
+        for recipe in dict.fromkeys((*paper.get(corpus, {}), *inputs.axes.recipes)):
             tests = [
                 _find_test(
-                    inputs, BENCHMARKS[benchmark], find_base(inputs.run, base), corpus, recipe
+                    inputs, BENCHMARKS[benchmark], find_base(inputs.axes, base), corpus, recipe
                 )
                 for benchmark, base in columns
             ]
             content = paper.get(corpus, {}).get(recipe)
-            rows += _p_row(inputs.run, corpus, recipe, content, tests)
+            rows += _p_row(inputs.axes, corpus, recipe, content, tests)
     return Table(
         "Table 17",
         "Paired t-tests against training on rand_scratch",
         "p-values over questions; below them, Holm's correction over all tests",
-        tuple(describe_column(inputs.run, *column) for column in columns),
+        tuple(describe_column(inputs.axes, *column) for column in columns),
         tuple(rows),
-        explain(about_data(inputs.run), about_models(inputs.run)),
+        explain(about_data(inputs.axes), about_models(inputs.axes)),
     )
 
 
 def _p_row(
-    run: Run,
+    axes: Axes,
     corpus: str,
     recipe: str,
     content: Sequence[Any] | None,
@@ -60,7 +62,7 @@ def _p_row(
     if not any(tests):
         if not content:
             return []
-        missing = why_absent(run, corpus, recipe)
+        missing = why_absent(axes, corpus, recipe)
         return [compare(name, [reported(cell) for cell in content], {}, missing)]
     found = {
         label: [probability(test[key]) if test else NOT_RUN for test in tests]
@@ -73,7 +75,7 @@ def _p_row(
 def _find_test(
     inputs: Inputs, benchmark: str, base: str | None, corpus: str, recipe: str
 ) -> Metrics | None:
-    judge = inputs.run.judges[0]
+    judge = inputs.axes.judges[0]
     place = inputs.metrics["significance"].get(benchmark, {}).get(judge, {}).get(base, {})
     found: Metrics | None = place.get(corpus, {}).get(recipe)
     return found

@@ -10,14 +10,12 @@ WIDTH = 480
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of a series: `low` to `high` is drawn as a line, `q1` to `q3` as a box."""
+    """A point of a series: `low` to `high` is drawn as a line."""
 
     series: str
     value: float | None
     low: float | None = None
     high: float | None = None
-    q1: float | None = None
-    q3: float | None = None
 
 
 def draw(tag: str, name: str, content: str | Markup = "", **attributes: float | str) -> Markup:
@@ -66,12 +64,8 @@ def draw_cell(x: float, y: float, width: float, count: int, share: float) -> Mar
 
 
 def draw_mark(mark: Mark, y: float, place: Callable[[float], float]) -> Markup:
-    """A point with its box and its interval, at the height `y`."""
+    """A point with its interval, at the height `y`."""
     parts = []
-    if mark.q1 is not None and mark.q3 is not None:
-        width = max(1.0, place(mark.q3) - place(mark.q1))
-        name = f"{mark.series} box"
-        parts.append(draw("rect", name, x=place(mark.q1), y=y - 5, width=width, height=10))
     if mark.low is not None and mark.high is not None:
         name, low, high = f"{mark.series} interval", place(mark.low), place(mark.high)
         parts.append(draw("line", name, x1=low, x2=high, y1=y, y2=y))

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from feedback_lens.report.inputs import PAPER_CORPORA, Inputs, Run, absent
+from feedback_lens.axes import Axes
+from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.names import PAPER_CORPORA, list_trained, untrained
 from feedback_lens.report.reasons import about_data, about_models, explain
 from feedback_lens.report.values import (
     NOT_RUN,
@@ -34,29 +36,29 @@ def list_training_tables(inputs: Inputs) -> list[Table]:
     ]
 
 
-def find_base(run: Run, base: str) -> str | None:
+def find_base(axes: Axes, base: str) -> str | None:
     """Our base beside one of the paper's: itself, or, where none of those is run, a stand-in."""
-    if BASES[base] in run.bases:
+    if BASES[base] in axes.bases:
         return BASES[base]
-    return None if set(BASES.values()) & set(run.bases) else run.bases[0]
+    return None if set(BASES.values()) & set(axes.bases) else axes.bases[0]
 
 
 def _compare_scores(inputs: Inputs) -> Table:
     paper = inputs.published["table4_training"]
     columns = [tuple(column.split("_")) for column in paper["columns"]]
     rows = [_score_row("Untrained base", inputs, columns, paper["base"], None, "base")]
-    for corpus in inputs.run.all_corpora:
+    for corpus in list_trained(inputs.axes):
         recipes = paper.get(corpus, {})
-        for recipe in dict.fromkeys((*recipes, *inputs.run.recipes)):
+        for recipe in dict.fromkeys((*recipes, *inputs.axes.recipes)):
             name = f"{PAPER_CORPORA.get(corpus, corpus)}, {recipe}"
             rows.append(_score_row(name, inputs, columns, recipes.get(recipe), corpus, recipe))
     return Table(
         "Table 4",
         "Benchmark scores after training",
         SCALES,
-        tuple(describe_column(inputs.run, *column) for column in columns),
+        tuple(describe_column(inputs.axes, *column) for column in columns),
         tuple(rows),
-        explain(about_data(inputs.run), about_models(inputs.run)),
+        explain(about_data(inputs.axes), about_models(inputs.axes)),
     )
 
 
@@ -71,9 +73,9 @@ def _compare_qwen(inputs: Inputs) -> Table:
         "Table 14",
         "MT-Bench scores of Qwen1.5-4B",
         SCALES,
-        tuple(describe_column(inputs.run, *column) for column in columns),
+        tuple(describe_column(inputs.axes, *column) for column in columns),
         tuple(rows),
-        explain(about_data(inputs.run), about_models(inputs.run)),
+        explain(about_data(inputs.axes), about_models(inputs.axes)),
     )
 
 
@@ -85,10 +87,10 @@ def _score_row(
     corpus: str | None,
     recipe: str,
 ) -> Row:
-    judge = inputs.run.judges[0]
+    judge = inputs.axes.judges[0]
     found = [
         _find_score(
-            inputs, BENCHMARKS[benchmark], judge, find_base(inputs.run, base), corpus, recipe
+            inputs, BENCHMARKS[benchmark], judge, find_base(inputs.axes, base), corpus, recipe
         )
         for benchmark, base in columns
     ]
@@ -96,7 +98,7 @@ def _score_row(
     any_found = any(value is not NOT_RUN for value in found)
     title = name if content else f"{name} (not in the paper)"
     found_by_judge = {f"ours, {judge} judge": found} if any_found else {}
-    return compare(title, published, found_by_judge, why_absent(inputs.run, corpus, recipe))
+    return compare(title, published, found_by_judge, why_absent(inputs.axes, corpus, recipe))
 
 
 def _find_score(
@@ -109,30 +111,30 @@ def _find_score(
     return ours_with_spread(scores[recipe]["mean"], scores[recipe]["spread"], 2)
 
 
-def why_absent(run: Run, corpus: str | None, recipe: str) -> str:
+def why_absent(axes: Axes, corpus: str | None, recipe: str) -> str:
     """What stands in the place of a recipe's figures that there are not."""
-    if corpus is not None and corpus not in run.corpora:
-        return absent(corpus)
-    if corpus is not None and recipe not in run.recipes:
+    if corpus is not None and corpus not in axes.trained:
+        return untrained(corpus)
+    if corpus is not None and recipe not in axes.recipes:
         return f"not run: {recipe} is not in run.models.recipes"
     return "not run: none of the paper's bases of this table is in run.models.bases"
 
 
-def describe_column(run: Run, benchmark: str, base: str) -> str:
+def describe_column(axes: Axes, benchmark: str, base: str) -> str:
     """A column of the paper by benchmark and base, and which base of ours stands beside it."""
-    found = find_base(run, base)
+    found = find_base(axes, base)
     beside = f"; ours: {found}" if found not in (None, BASES[base]) else ""
     return f"{BENCHMARKS[benchmark]}, {base}{beside}"
 
 
 def _compare_judges(inputs: Inputs) -> Table:
     paper = inputs.published["table16_wildbench_two_judges_vicuna_wildchat"]
-    base = find_base(inputs.run, "vicuna7b")
+    base = find_base(inputs.axes, "vicuna7b")
     rows = []
     for recipe, content in paper.items():
         found = [
             _find_score(inputs, "wildbench", judge, base, "wildchat", recipe)
-            for judge in inputs.run.judges
+            for judge in inputs.axes.judges
         ]
         published = [reported(content[name]) for name in ("mt_judge", "wild_judge")]
         padded = [*published, *(Value(None, "–") for _ in found)]
@@ -144,10 +146,10 @@ def _compare_judges(inputs: Inputs) -> Table:
         (
             "MT judge (GPT-4)",
             "Wild judge (GPT-4)",
-            *(f"{name} judge" for name in inputs.run.judges),
+            *(f"{name} judge" for name in inputs.axes.judges),
         ),
         tuple(rows),
-        explain("the paper's judge is retired", about_data(inputs.run), about_models(inputs.run)),
+        explain("the paper's judge is retired", about_data(inputs.axes), about_models(inputs.axes)),
     )
 
 

@@ -42,7 +42,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the paper; `unit` says how to read its figures, `reason` why ours differ."""
+    """A table of the paper; `unit` says how to read its figures, `reason` why ours differ.
+
+    The last `prose` columns hold running text.
+    """
 
     name: str
     title: str
@@ -50,6 +53,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     reason: str
+    prose: int = 0
 
     @property
     def anchor(self) -> str:
@@ -65,6 +69,7 @@ class Table:
 
 
 BLANK = Value(None, "")
+DASH = Value(None, "–")
 NOT_RUN = Value(None, "not run")
 
 
@@ -85,15 +90,19 @@ def ours_with_spread(number: float | None, spread: float | None, decimals: int) 
 def ours_with_interval(figures: Sequence[float | None], decimals: int) -> Value:
     """A figure of ours and its interval, where there is one; `figures` are value, low and high."""
     number, low, high = figures
-    value = ours(number, decimals)
+    value, ends = ours(number, decimals), interval(low, high, decimals)
+    return Value(number, f"{value.text} ({ends.text})", decimals) if ends.text else value
+
+
+def interval(low: float | None, high: float | None, decimals: int) -> Value:
+    """The ends of an interval; blank where there is none."""
     if low is None or high is None:
-        return value
-    ends = _sign(f"{low:.{decimals}f}"), _sign(f"{high:.{decimals}f}")
-    return Value(number, f"{value.text} ({ends[0]} to {ends[1]})", decimals)
+        return BLANK
+    return Value(None, _sign(f"{low:.{decimals}f} to {high:.{decimals}f}"))
 
 
 def before_and_after(figures: Mapping[str, float | None], decimals: int) -> Value:
-    """A figure of ours before and after training, the keys of `figures`."""
+    """A figure of ours before and after something was done, the keys of `figures`."""
     before, after = (ours(figures[when], decimals) for when in ("before", "after"))
     return Value(after.number, f"{before.text} → {after.text}", decimals)
 
@@ -136,15 +145,17 @@ def compare(
     found: Mapping[str, Sequence[Value]],
     missing: str = "not run",
 ) -> Row:
-    """A row from the paper's figures and ours, by the line's label, each with its difference.
+    """A row from the paper's figures and ours, by the line's label, with what they differ by.
 
-    `published` is null where the paper has no such row; `missing` is said where `found` is empty.
+    There is no line of differences where nothing can be subtracted. `published` is null where the
+    paper has no such row; `missing` is said where `found` is empty.
     """
     lines = [] if published is None else [_line("reported", "reported", published)]
     for label, values in found.items():
         lines.append(_line("ours", label, values))
-        if published is not None:
-            lines.append(_line("difference", "difference", _subtract(values, published)))
+        differences = _subtract(values, published or [])
+        if any(difference.number is not None for difference in differences):
+            lines.append(_line("difference", "difference", differences))
     if not found:
         lines.append(Line("missing", "ours", (missing,)))
     return Row(name, tuple(lines))
@@ -155,13 +166,15 @@ def _line(kind: str, label: str, values: Sequence[Value]) -> Line:
 
 
 def _subtract(values: Sequence[Value], published: Sequence[Value]) -> list[Value]:
-    return [_difference(value, paper) for value, paper in zip(values, published, strict=True)]
+    pairs = zip(values, published, strict=True) if published else ()
+    return [_difference(value, paper) for value, paper in pairs]
 
 
 def _difference(value: Value, paper: Value) -> Value:
     if value.number is None or paper.number is None:
-        return BLANK if value is BLANK else Value(None, "–")
-    return Value(None, _sign(f"{value.number - paper.number:+z.{value.decimals}f}"))
+        return BLANK if value is BLANK else DASH
+    difference = value.number - paper.number
+    return Value(difference, _sign(f"{difference:+z.{value.decimals}f}"))
 
 
 def _print(number: float) -> str:

@@ -2,29 +2,53 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.feedback.crossvalidation import evaluate_out_of_fold
-from feedback_lens.feedback.detector import fit_detector, save_detector
-from feedback_lens.feedback.gold import read_gold_sets
-from feedback_lens.logs.samples import read_samples
-from feedback_lens.options import option, path_option
+from feedback_lens.analysis.plots import write_points
+from feedback_lens.feedback.local.calibration import ABSTENTION_POINTS, CALIBRATION_POINTS
+from feedback_lens.feedback.local.crossvalidation import (
+    draw_abstention,
+    draw_calibration,
+    evaluate_out_of_fold,
+    predict_out_of_fold,
+)
+from feedback_lens.feedback.local.detector import fit_detector, save_detector
+from feedback_lens.feedback.local.fitting_gold import read_fitting_gold
+from feedback_lens.options import list_option, option, path_option
 from feedback_lens.tables import write_json
 
 
 @click.command()
-@path_option("--samples")
-@path_option("--gold")
+@path_option("--gold_sets_folder")
 @path_option("--detector")
 @path_option("--metrics")
+@path_option("--calibration")
+@path_option("--abstention")
+@list_option("--gold_sets")
 @option("--folds", type=click.IntRange(2))
 @option("--regularization", type=click.FloatRange(0, min_open=True))
+@option("--bins", type=click.IntRange(1))
+@option("--resamples", type=click.IntRange(1))
+@option("--seed", type=int)
 def main(
-    samples: Path, gold: Path, detector: Path, metrics: Path, folds: int, regularization: float
+    gold_sets_folder: Path,
+    detector: Path,
+    metrics: Path,
+    calibration: Path,
+    abstention: Path,
+    gold_sets: tuple[str, ...],
+    folds: int,
+    regularization: float,
+    bins: int,
+    resamples: int,
+    seed: int,
 ) -> None:
     """Fit the local detector on the gold labels and evaluate it out of fold."""
-    conversations, labels = read_samples(samples), read_gold_sets(gold)
+    conversations, labels = read_fitting_gold(gold_sets_folder, gold_sets)
     fitted = fit_detector(conversations, labels, folds, regularization)
     save_detector(fitted, detector)
-    write_json(evaluate_out_of_fold(fitted, conversations, labels), metrics)
+    found = predict_out_of_fold(fitted, conversations, labels, regularization)
+    write_json(evaluate_out_of_fold(found, bins, resamples, seed), metrics)
+    write_points(draw_calibration(found, bins), calibration, CALIBRATION_POINTS)
+    write_points(draw_abstention(found), abstention, ABSTENTION_POINTS)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ import click
 
 from feedback_lens.logs.conversation import read_conversations
 from feedback_lens.options import option, path_option
-from feedback_lens.tables import read_rows, write_json, write_rows
-from feedback_lens.training.splits import SPLITS, count_splits, split_by_feedback
+from feedback_lens.tables import stream_rows, write_json, write_rows
+from feedback_lens.training.splits import SPLITS, count_splits, pair_with_labels, split_by_feedback
 
 
 @click.command()
@@ -29,8 +29,7 @@ def main(
 ) -> None:
     """Draw D_neg, D_pos and D_rand, one sub-conversation a conversation."""
     rows = split_by_feedback(
-        read_conversations(conversations),
-        {(row["conversation_id"], row["turn"]): row["label"] for row in read_rows(labels)},
+        pair_with_labels(read_conversations(conversations), stream_rows(labels)),
         sizes={"neg": negative, "pos": positive, "rand": rand},
         salt=salt,
     )

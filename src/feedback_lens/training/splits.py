@@ -6,10 +6,13 @@ Source: paper section 5 (unique conversations).
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
 
+from feedback_lens.errors import InputError
 from feedback_lens.feedback.labels import NEGATIVE, POSITIVE
 from feedback_lens.logs.conversation import Conversation
 
@@ -26,6 +29,10 @@ SPLITS = pa.schema(
     ]
 )
 
+# rows that are held for each row to be drawn, before the others are let go
+SPARE = 4
+Ranked = tuple[str, dict[str, Any]]
+
 
 def cut_sub_conversations(conversation: Conversation) -> Iterator[dict[str, Any]]:
     """All sub-conversations of a conversation, `turn` being i, without split and label."""
@@ -41,9 +48,31 @@ def cut_sub_conversations(conversation: Conversation) -> Iterator[dict[str, Any]
         }
 
 
+def pair_with_labels(
+    conversations: Iterable[Conversation], labels: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[Conversation, dict[int, str | None]]]:
+    """Each conversation with its labels by turn; both tables stand in one order and are streamed.
+
+    Raises:
+        InputError: a label belongs to no conversation, or stands out of order.
+    """
+    groups = groupby(labels, key=itemgetter("conversation_id"))
+    identifier, rows = next(groups, (None, iter(())))
+    for conversation in conversations:
+        found = {}
+        if identifier == conversation.conversation_id:
+            found = {row["turn"]: row["label"] for row in rows}
+            identifier, rows = next(groups, (None, iter(())))
+        yield conversation, found
+    if identifier is not None:
+        raise InputError(
+            f"split: the labels of conversation {identifier!r} are not where the corpus has it; "
+            "make both tables again: dvc repro --force ingest label"
+        )
+
+
 def split_by_feedback(
-    conversations: Iterable[Conversation],
-    labels: Mapping[tuple[str, int], str | None],
+    labeled: Iterable[tuple[Conversation, Mapping[int, str | None]]],
     sizes: Mapping[str, int],
     salt: str,
 ) -> list[dict[str, Any]]:
@@ -51,28 +80,35 @@ def split_by_feedback(
 
     The draw goes by a hash of salt, split, conversation and turn: adding conversations does not
     reshuffle the others, and a smaller size is a part of the larger one. A turn whose label is
-    null (unreadable) can be drawn by `rand` alone. Rows follow the schema `SPLITS`, ordered by
-    split, then by hash.
+    null (unreadable, or abstained from) can be drawn by `rand` alone. Rows follow the schema
+    `SPLITS`, ordered by split, then by hash. Memory grows with the sizes, not with the log.
     """
-    best: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
-    for conversation in conversations:
-        for row in cut_sub_conversations(conversation):
-            label = labels.get((row["conversation_id"], row["turn"] + 1))
-            for split in _name_splits(label):
-                rank = _hash(salt, split, row["conversation_id"], str(row["turn"]))
-                key = (split, row["conversation_id"])
-                if key not in best or rank < best[key][0]:
-                    best[key] = (rank, {"split": split, **row, "label": label})
-    return [row for split in sizes for row in _draw(best, split, sizes[split])]
+    drawn: dict[str, list[Ranked]] = {split: [] for split in sizes}
+    for conversation, labels in labeled:
+        ranked = _rank(conversation, labels, salt)
+        for split in drawn.keys() & ranked.keys():
+            drawn[split].append(ranked[split])
+            if len(drawn[split]) > SPARE * (sizes[split] + 1):
+                drawn[split] = _first(drawn[split], sizes[split])
+    return [row for split in sizes for _, row in _first(drawn[split], sizes[split])]
 
 
-def _draw(
-    best: Mapping[tuple[str, str], tuple[str, dict[str, Any]]], split: str, size: int
-) -> list[dict[str, Any]]:
-    ranked = sorted(
-        (pair for (name, _), pair in best.items() if name == split), key=lambda pair: pair[0]
-    )
-    return [row for _, row in ranked[:size]]
+def _rank(
+    conversation: Conversation, labels: Mapping[int, str | None], salt: str
+) -> dict[str, Ranked]:
+    """By split, the conversation's row that comes first, with its rank."""
+    best: dict[str, Ranked] = {}
+    for row in cut_sub_conversations(conversation):
+        label = labels.get(row["turn"] + 1)
+        for split in _name_splits(label):
+            rank = _hash(salt, split, row["conversation_id"], str(row["turn"]))
+            if split not in best or rank < best[split][0]:
+                best[split] = (rank, {"split": split, **row, "label": label})
+    return best
+
+
+def _first(ranked: Iterable[Ranked], size: int) -> list[Ranked]:
+    return sorted(ranked, key=itemgetter(0))[:size]
 
 
 def _name_splits(label: str | None) -> list[str]:

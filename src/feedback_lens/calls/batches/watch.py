@@ -13,7 +13,12 @@ from feedback_lens.calls.batches.recovery import FORGET, Recovery
 from feedback_lens.calls.batches.results import Flaws
 from feedback_lens.calls.batches.server import ENDED, BatchState, ServerError
 from feedback_lens.calls.batches.submission import Submission
-from feedback_lens.calls.problem import HOPELESS_CODES, scrub
+from feedback_lens.calls.problem import (
+    HOPELESS_CODES,
+    advise_on_logprobs,
+    refuses_logprobs,
+    scrub,
+)
 from feedback_lens.calls.request import Delivery
 from feedback_lens.errors import InputError
 
@@ -126,10 +131,13 @@ class Watch:
         self._close(batch, (state.input_file, *state.results))
         self._submission.note_end()
         if self._reader.hopeless:
+            words, purpose = self._reader.hopeless.words, self._context.purpose
+            mend = "check key, OPENAI_BASE_URL, model and account"
+            if refuses_logprobs(words):
+                mend = advise_on_logprobs(purpose)
             raise InputError(
-                f"{self._context.purpose}: the server turns requests down "
-                f"({self._reader.hopeless.words}); what was answered is kept: check key, "
-                "OPENAI_BASE_URL, model and account, then run again"
+                f"{purpose}: the server turns requests down ({words}); what was answered is kept: "
+                f"{mend}, then run again"
             )
 
     def _give_back(self, batch: OpenBatch, state: BatchState) -> None:
@@ -145,10 +153,7 @@ class Watch:
             self._outbox.requeue(batch.name, batch.model)
         self._close(batch, (state.input_file,))
         if not is_crowded:
-            is_hopeless = any(code in HOPELESS_CODES for code, _ in state.errors)
-            mend = (
-                "check the account, its quota and the model" if is_hopeless else "mend what it says"
-            )
+            mend = _advise(self._context.purpose, state)
             raise InputError(
                 f"{self._context.purpose}: the server turned batch {batch.batch_id} down ({words});"
                 f" what was answered before is kept: {mend}, then run again"
@@ -159,6 +164,15 @@ class Watch:
         del self.open[batch.name]
         self.moved = True
         self._recovery.delete(batch.name, files)
+
+
+def _advise(purpose: str, state: BatchState) -> str:
+    """What to do where a batch was turned down as a whole."""
+    if any(refuses_logprobs(message) for _, message in state.errors):
+        return advise_on_logprobs(purpose)
+    if any(code in HOPELESS_CODES for code, _ in state.errors):
+        return "check the account, its quota and the model"
+    return "mend what it says"
 
 
 def _is_token_limit(code: str, message: str) -> bool:

@@ -1,0 +1,120 @@
+"""Asks a stream of questions as one, and hands on what was read in the order of the questions.
+
+All requests, with those that are asked again, go through one stream of the assistant: its places
+in flight stay taken to the end of the log, a Batch API gets whole files, and a plan sees all that
+is missing. Memory holds what is under way, and what waits for an answer before it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from feedback_lens.calls.asking import TALLY, Assistant
+from feedback_lens.calls.request import Request, Response
+from feedback_lens.feedback.prompted.reading import Reading
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request, what reads the answer, and what is to be handed on beside it.
+
+    The conversation's id, the number of the first turn that is shown, and how many are.
+    """
+
+    request: Request
+    read: Callable[[Response], Reading]
+    subject: tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class _Pending:
+    number: int
+    question: Question
+    reasked: int = 0
+    first: Reading | None = None
+
+
+Answered = tuple[tuple[str, int, int], Reading]
+
+
+class Draws:
+    """The answers to questions: iterate once, then ask for the tally.
+
+    An answer that came whole and cannot be read is asked for again up to `reasks` times, as
+    further samples of its request, `stride` apart: with k draws of each request as samples 0 to
+    k - 1 it is k. The first readable one counts, else the first.
+    """
+
+    def __init__(
+        self, assistant: Assistant, questions: Iterable[Question], reasks: int, stride: int
+    ) -> None:
+        self._assistant, self._reasks, self._stride = assistant, reasks, stride
+        self._questions = enumerate(questions)
+        self._again: deque[_Pending] = deque()
+        self._waiting: dict[str, deque[_Pending]] = {}
+        self._done: dict[int, Answered] = {}
+        self._counted: set[str] = set()
+        self._tally = dict.fromkeys(TALLY, 0)
+
+    def __iter__(self) -> Iterator[Answered]:
+        """Subjects and what was read of them, in the order of the questions.
+
+        Raises:
+            InputError: an answer is missing and cannot be had; the message says what to set.
+        """
+        number, is_over = 0, False
+        while not is_over:
+            for request, response in self._assistant.stream(self._list_requests()):
+                self._take(self._waiting[request.key].popleft(), response)
+                while number in self._done:
+                    yield self._done.pop(number)
+                    number += 1
+            # the last answers may have to be asked for again
+            is_over = not self._again
+
+    def tally(self) -> dict[str, int]:
+        """What was asked: calls, of them asked again, and tokens, as `Assistant.tally` counts."""
+        return dict(self._tally)
+
+    def _list_requests(self) -> Iterator[Request]:
+        while pending := self._next():
+            request = pending.question.request
+            self._waiting.setdefault(request.key, deque()).append(pending)
+            yield request
+
+    def _next(self) -> _Pending | None:
+        if self._again:
+            return self._again.popleft()
+        found = next(self._questions, None)
+        return None if found is None else _Pending(*found)
+
+    def _take(self, pending: _Pending, response: Response) -> None:
+        key = pending.question.request.key
+        if not self._waiting[key]:
+            del self._waiting[key]
+        self._count(key, pending, response)
+        reading = pending.question.read(response)
+        first = pending.first or reading
+        is_read = reading.outcome == "answered" and reading.is_readable
+        if is_read or first.outcome != "answered":
+            self._done[pending.number] = (pending.question.subject, reading)
+        elif pending.reasked < self._reasks:
+            self._again.append(self._ask_again(pending, first))
+        else:
+            self._done[pending.number] = (pending.question.subject, first)
+
+    def _ask_again(self, pending: _Pending, first: Reading) -> _Pending:
+        request = pending.question.request
+        further = replace(request, sample=request.sample + self._stride)
+        question = replace(pending.question, request=further)
+        return _Pending(pending.number, question, pending.reasked + 1, first)
+
+    def _count(self, key: str, pending: _Pending, response: Response) -> None:
+        if key in self._counted:
+            return
+        self._counted.add(key)
+        self._tally["calls"] += 1
+        self._tally["reasked"] += pending.reasked > 0
+        self._tally["uncounted"] += response.prompt_tokens is None
+        self._tally["prompt_tokens"] += response.prompt_tokens or 0
+        self._tally["completion_tokens"] += response.completion_tokens or 0
