@@ -37,6 +37,7 @@ benchmarks: setup
 	python benchmarks/memory.py
 	python benchmarks/kills.py
 	python benchmarks/detection.py
+	python benchmarks/toxicity.py
 
 format: setup
 	ruff format .

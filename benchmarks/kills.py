@@ -54,7 +54,7 @@ def start_label(server: Loopback, folder: Path, corpus: Path) -> subprocess.Pope
         "conversations": corpus,
         "detector": "prompted",
         "detector_folder": folder,
-        "prompt": PROJECT / "prompts" / "label.txt",
+        "prompts": PROJECT / "prompts",
         "assistant": folder,
         "labels": folder / "labels.parquet",
         "counts": folder / "counts.json",
@@ -63,8 +63,12 @@ def start_label(server: Loopback, folder: Path, corpus: Path) -> subprocess.Pope
         "max_tokens": 512,
         "reasoning_effort": None,
         "reasks": 1,
+        "samples": 1,
+        "window": 60000,
+        "abstain_below": 0.0,
     }
-    command = [sys.executable, "-m", "feedback_lens.stages.label", "--no-structured"]
+    flags = ("--no-structured", "--no-logprobs")
+    command = [sys.executable, "-m", "feedback_lens.stages.label", *flags]
     command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return subprocess.Popen(
         command, env=server.environment(folder, IN_FLIGHT), stderr=subprocess.DEVNULL

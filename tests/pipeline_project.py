@@ -18,8 +18,14 @@ import yaml
 
 PROJECT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+PARAMS = yaml.safe_load((PROJECT / "params.yaml").read_text())
 # enough of the matrix to hold every stage once or twice, trained for a moment
 SMALL: dict[str, Any] = {
+    "gold_sets": {name: PARAMS["gold_sets"][name] for name in ("lmsys", "sparse")},
+    "fit_detector.gold_sets": ["lmsys"],
+    "fit_detector.resamples": 20,
+    "evaluate_detector.resamples": 20,
+    "run.detection.detectors": ["local", "prior"],
     "run.models.recipes": ["rand_scratch", "kto"],
     "run.models.seeds": [1],
     "run.regeneration.regenerations": ["rand_scratch", "neg_semantic"],

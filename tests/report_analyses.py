@@ -12,7 +12,7 @@ from feedback_lens.analysis.quality_summary import (
     summarize_quality,
 )
 from feedback_lens.analysis.refusal_rates import count_refusals
-from feedback_lens.analysis.refusals import REFUSAL_CLUSTERS, describe_clusters
+from feedback_lens.analysis.refusals import REFUSAL_CLUSTERS
 from feedback_lens.analysis.toxicity import PLOT_COLUMNS, list_points
 from feedback_lens.analysis.toxicity_summary import summarize_toxicity
 from feedback_lens.feedback.labels import LABELS
@@ -57,9 +57,14 @@ def write_analyses(folder, corpus, splits, text):
 
 
 def _write_toxicity(folder, corpus, splits):
-    rows = [{"split": row["split"], "toxicity": 0.1 * row["turn"]} for row in splits]
-    rows += [{"split": "neg", "toxicity": 0.9 + number / 100} for number in range(7)]
-    rows.append({"split": "pos", "toxicity": None})
+    names = ("split", "conversation_id", "turn")
+    rows = [{name: row[name] for name in names} | {"toxicity": 0.1 * row["turn"]} for row in splits]
+    more = {"conversation_id": "more"}
+    rows += [
+        {"split": "neg", **more, "turn": number, "toxicity": 0.9 + number / 100}
+        for number in range(7)
+    ]
+    rows.append({"split": "pos", **more, "turn": 7, "toxicity": None})
     summary = summarize_toxicity(rows, 50, 1)
     metrics = {"scorer": "local", "model": "lexicon", **summary}
     write_json(metrics, folder / f"metrics/score_toxicity/{corpus}.json")
@@ -76,12 +81,15 @@ def _write_refusals(folder, corpus, splits, text):
     ]
     path = folder / f"data/refusals/{corpus}_clusters.parquet"
     write_rows(clusters, path, REFUSAL_CLUSTERS)
-    metrics = {**count_refusals(rows), "clusters": describe_clusters(clusters)}
+    metrics = count_refusals(rows)
     write_json(metrics, folder / f"metrics/find_refusals/{corpus}.json")
 
 
 def _write_ratings(folder, corpus, splits):
-    rows = [_rate(row["split"], row["turn"]) for row in splits]
+    rows = [
+        _rate(row["split"], row["turn"]) | {"prompt_id": f"{row['conversation_id']}:{row['turn']}"}
+        for row in splits
+    ]
     tests = compare_splits(rows, 50, 1)
     metrics = {**RATING, **summarize_quality(rows, 50, 1), "rank_tests": tests}
     write_json(metrics, folder / f"metrics/rate_prompts/{corpus}.json")

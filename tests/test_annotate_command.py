@@ -17,6 +17,7 @@ from feedback_lens.annotation.annotators import collect_labels
 from feedback_lens.annotation.exports import read_export
 from feedback_lens.annotation.gold_folder import read_folder, write_folder
 from feedback_lens.annotation.tasks import make_task, write_tasks
+from feedback_lens.feedback.agreement import measure_agreement
 from feedback_lens.feedback.gold.annotators import read_gold, reduce_gold
 from feedback_lens.feedback.labels import FINE
 from feedback_lens.logs.conversation import CONVERSATIONS
@@ -25,7 +26,7 @@ from label_studio import annotate, record, write_export
 
 CONVERSATION = dialogue("c", "one", "x", "two", "y", "three", "z", "four")
 TASK = make_task(CONVERSATION, {})
-NAMES = ("--name", "1=anna", "--name", "2=ben", "--name", "3=carol")
+NAMES = {1: "anna", 2: "ben", 3: "carol"}
 ANNA = {2: ("NEG_2", "POS"), 3: ("NEU",), 4: ("NEU",)}
 BEN = {2: ("NEG_2",), 3: ("NEG_1",)}
 
@@ -38,13 +39,17 @@ def run(*arguments):
 def bring(tmp_path):
     """Import annotations of one task, {annotator's number: labels by turn}, into a folder."""
 
-    def call(submissions, *options, names=NAMES):
+    def call(submissions, *options):
         annotations = [annotate(TASK, number, labels) for number, labels in submissions.items()]
         path = write_export(tmp_path / "export.json", record(TASK, 7, *annotations))
-        done = run("import", path, "--gold", tmp_path / "own", *names, *options)
+        done = run("import", path, "--gold", tmp_path / "own", *name(*submissions), *options)
         return done, tmp_path / "own"
 
     return call
+
+
+def name(*annotators):
+    return [word for number in annotators for word in ("--name", f"{number}={NAMES[number]}")]
 
 
 def hold(folder):
@@ -116,6 +121,23 @@ def test_export_writes_tasks_of_several_turns_and_the_configuration(tmp_path):
     done = run("export", table, *paths, "--turns", 5, 9)
     assert done.exit_code == 1
     assert "own.parquet: no conversation to label; widen --turns" in done.output
+
+
+def test_labels_of_another_log_are_named_and_no_task_is_written(tmp_path):
+    table = tmp_path / "own.parquet"
+    write_rows([CONVERSATION.as_row()], table, CONVERSATIONS)
+    paths = ("--tasks", tmp_path / "t/tasks.json", "--config", tmp_path / "t/labeling.xml")
+    mine, others = tmp_path / "mine.csv", tmp_path / "others.csv"
+    mine.write_text("conversation_id,turn,labels\nc,2,POS\nelsewhere,2,POS\n")
+    others.write_text("conversation_id,turn,labels\nelsewhere,2,POS\nc,9,POS\n")
+    done = run("export", table, *paths, "--labels", mine, "--labels", others)
+    assert done.exit_code == 1
+    assert f"{others}: no label for any turn of the 1 tasks; are these" in done.output
+    assert not list((tmp_path / "t").iterdir())
+    done = run("export", table, *paths, "--labels", mine)
+    assert done.exit_code == 0, done.output
+    done = run("export", table, *paths, "--labels", others, "--turns", 5, 9)
+    assert "no conversation to label; widen --turns" in done.output
 
 
 def test_a_first_import_makes_gold_of_who_labeled_most_and_files_of_the_others(bring):
@@ -203,6 +225,11 @@ def test_a_file_beside_the_same_annotators_gold_is_refused(bring):
         ({1: {}}, (), "no turn has a label yet"),
         ({1: ANNA}, ("--adjudicated", "zoe"), "--adjudicated zoe: annotators are anna"),
         ({1: ANNA}, ("--name", "anna"), "--name anna: WHO=NAME is wanted"),
+        (
+            {1: ANNA, 2: BEN},
+            ("--name", "9=zoe"),
+            "--name 9=zoe: the export has no annotator 9, only 1, 2; mend the option",
+        ),
     ],
 )
 def test_a_mistake_writes_nothing(bring, submissions, options, message):
@@ -210,6 +237,13 @@ def test_a_mistake_writes_nothing(bring, submissions, options, message):
     assert done.exit_code == 1
     assert message in done.output
     assert not folder.exists()
+
+
+def test_of_an_export_that_nobody_annotated_no_name_is_blamed(tmp_path):
+    export = write_export(tmp_path / "export.json", record(TASK, 7))
+    done = run("import", export, "--gold", tmp_path / "own", *name(1))
+    assert done.exit_code == 1
+    assert "no turn has a label yet" in done.output
 
 
 def test_tasks_that_nobody_labeled_are_counted(tmp_path):
@@ -230,6 +264,20 @@ def test_kappa_of_each_pair_is_over_the_turns_of_both():
     assert one.kappas["three_way"][0] == pytest.approx((2 / 3 - 1 / 3) / (1 - 1 / 3))
     # binary: F N F and F N N agree in 2 of 3; by chance 2/3 x 1/3 + 1/3 x 2/3 = 4/9
     assert one.kappas["binary"][0] == pytest.approx((2 / 3 - 4 / 9) / (1 - 4 / 9))
+
+
+def test_the_agreement_of_annotators_is_measured_as_that_of_a_gold_set():
+    folder = Path(__file__).parents[1] / "data/gold/lmsys"
+    labels = {name: read_gold(folder / f"{name}.csv") for name in ("gold", "second")}
+    (one,) = compare_annotators(labels, resamples=50, seed=1)
+    first, second = map(reduce_gold, labels.values())
+    keys = sorted(first.keys() & second.keys())
+    sides = [first[key] for key in keys], [second[key] for key in keys]
+    measured = measure_agreement(*sides, [name for name, _ in keys], 50, 1)
+    assert one.kappas == {
+        granularity: (found["kappa"], (found["low"], found["high"]))
+        for granularity, found in measured.items()
+    }
 
 
 def test_annotators_without_a_common_turn_have_no_kappa():
@@ -260,7 +308,7 @@ def test_kappas_of_the_sample_come_through_the_command_as_scikit_learn_has_them(
         for number, task in enumerate(tasks)
     ]
     export = write_export(tmp_path / "export.json", *records)
-    done = run("import", export, "--gold", tmp_path / "own", *NAMES, "--resamples", 50)
+    done = run("import", export, "--gold", tmp_path / "own", *name(1, 2), "--resamples", 50)
     assert done.exit_code == 0, done.output
     row = re.split(" {2,}", done.output.splitlines()[-1])
     assert row[:3] == ["anna", "ben", str(len(keys))]

@@ -14,6 +14,7 @@ from feedback_lens.feedback.local.crossvalidation import (
     predict_out_of_fold,
 )
 from feedback_lens.feedback.local.detector import Detector, fit_detector
+from feedback_lens.feedback.local.folds import assign_fold
 from feedback_lens.logs.samples import read_samples
 
 DATA = Path(__file__).parents[1] / "data"
@@ -38,7 +39,9 @@ def found():
         "local": said((0.2, 0.8), (0.6, 0.4), (0.3, 0.7)),
         "minilm": said((0.4, 0.6), (0.9, 0.1), (0.8, 0.2)),
     }
-    return OutOfFold([("a", 2), ("b", 2), ("b:3", 2)], ["POS", "NEU", "POS"], fitted, labels)
+    return OutOfFold(
+        [("a", 2), ("b", 2), ("b:3", 2)], ["POS", "NEU", "POS"], fitted, labels, {"b:3": "b"}
+    )
 
 
 def test_every_predictor_is_evaluated_and_the_detector_compared(found):
@@ -90,7 +93,21 @@ def test_predictions_are_of_the_gold_turns_alone_by_heads_that_did_not_see_them(
     assert found.actual == ["POS", "NEG_3"] * 6
     assert found.labels["local"] == found.labels["minilm"] == ["POS", "NEG_3"] * 6
     assert found.labels["keywords"] == ["POS", "NEG_3", "POS", "NEG_2"] * 3
-    assert set(found.labels["majority"]) == {"POS"}
+
+
+def test_the_majority_is_that_of_the_other_folds():
+    by_fold = {
+        fold: [n for n in range(40) if assign_fold(f"sort {n}", 3) == fold] for fold in (0, 1, 2)
+    }
+    talks = [
+        dialogue(f"c{n}", f"sort {n}", "m", "hm")
+        for f, m in ((0, 6), (1, 2), (2, 2))
+        for n in by_fold[f][:m]
+    ]
+    # fold 0 holds the six POS, the others two NEG_3 each: POS 6 to 4 of all, 0 to 4 without fold 0
+    gold = {(t.conversation_id, 2): "POS" if row < 6 else "NEG_3" for row, t in enumerate(talks)}
+    found = predict_out_of_fold(fit_detector(talks, gold, 3, 1.0), talks, gold, 1.0)
+    assert found.labels["majority"] == ["NEG_3"] * 6 + ["POS"] * 4
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -75,11 +77,30 @@ def test_each_conversation_has_its_own_fold_s_head():
     intercepts = np.eye(3)[[2, 1, 0]] * 5
     classes = ("NEG_3", "NEU", "POS")
     heads = Heads(classes, np.zeros((3, 3, FEATURES)), intercepts, np.ones(3))
-    detector = Detector(heads, {"a": 0, "b": 1})
-    found = labels_of(detector, [dialogue(name, "u", "m", "hm") for name in ("a", "b", "c", "a:5")])
-    # a:5 is an exchange cut out of a
-    expected = {("a", 2): "POS", ("b", 2): "NEU", ("c", 2): "NEG_3", ("a:5", 2): "POS"}
-    assert found == expected
+    detector = Detector(heads, {"a": 0, "b": 1, "a:5": 0})
+    names = ("a", "b", "c", "a:5", "a:7")
+    found = labels_of(detector, [dialogue(name, "u", "m", "hm") for name in names])
+    # a:5 is an exchange cut out of a, a:7 a stranger whose id looks like one
+    expected = ("POS", "NEU", "NEG_3", "POS", "NEG_3")
+    assert found == {(name, 2): label for name, label in zip(names, expected, strict=True)}
+
+
+def test_what_shares_turns_with_a_gold_conversation_has_its_fold():
+    # c0:3 is gold itself, c1:5 an exchange that detectors see, x:2 is of a conversation without gold
+    talks_and_cut = [*talks(), dialogue("c0:3", "again", "use sort", "thanks")]
+    origins = {"c0:3": "c0", "c1:5": "c1", "x:2": "x"}
+    fitted = fit_detector(talks_and_cut, gold() | {("c0:3", 2): "POS"}, FOLDS, 1.0, origins)
+    assert fitted.fold_of.keys() == {*(f"c{n}" for n in range(8)), "c0:3", "c1:5"}
+    assert fitted.fold_of["c0:3"] == fitted.fold_of["c0"]
+    assert fitted.fold_of["c1:5"] == fitted.fold_of["c1"]
+
+
+def test_a_conversation_of_which_only_an_exchange_is_gold_has_its_fold():
+    labels = {(name, turn): label for (name, turn), label in gold().items() if name != "c0"}
+    cut = dialogue("c0:2", "sort 0", "use sort", "thanks, perfect")
+    labels["c0:2", 2] = "POS"
+    fitted = fit_detector([*talks(), cut], labels, FOLDS, 1.0, {"c0:2": "c0"})
+    assert fitted.fold_of["c0"] == fitted.fold_of["c0:2"]
 
 
 def test_confidence_is_the_calibrated_probability():
@@ -173,4 +194,50 @@ def test_a_detector_that_lacks_its_heads_or_classes_is_named(detector, tmp_path)
         load_detector(tmp_path)
     (tmp_path / "heads.npz").unlink()
     with pytest.raises(InputError, match="no whole detector"):
+        load_detector(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("classes", value) for value in (None, "NEG_3,POS", {"POS": 1}, ["POS", 1], 3)),
+        *(("fold_of", value) for value in (None, [], "c0", {"c0": "1"}, {"c0": True}, {"c0": 1.0})),
+        *(("fold_of", {"c0": fold}) for fold in (None, -1, FOLDS)),
+    ],
+)
+def test_a_detector_with_a_wrong_type_is_named(detector, tmp_path, key, value):
+    save_detector(detector, tmp_path)
+    content = json.loads((tmp_path / "detector.json").read_text())
+    assert content["classes"] == ["NEG_3", "POS"]
+    (tmp_path / "detector.json").write_text(json.dumps(content | {key: value}))
+    with pytest.raises(
+        InputError, match=rf"no whole detector .*{key}.*run `dvc repro fit_detector`"
+    ):
+        load_detector(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"temperatures": np.float64(1)},
+        {"temperatures": np.ones(2)},
+        {"temperatures": np.array(["a"] * (FOLDS + 1))},
+        {"intercepts": np.zeros(2)},
+        {"coefficients": np.zeros((FOLDS, 2, FEATURES))},
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_named(detector, tmp_path, arrays):
+    save_detector(detector, tmp_path)
+    names = ("coefficients", "intercepts", "temperatures")
+    whole = {name: getattr(detector.heads, name) for name in names}
+    np.savez(tmp_path / "heads.npz", **whole | arrays)
+    with pytest.raises(InputError, match=r"no whole detector .*run `dvc repro fit_detector`"):
+        load_detector(tmp_path)
+
+
+def test_a_single_array_is_no_detector(detector, tmp_path):
+    save_detector(detector, tmp_path)
+    with (tmp_path / "heads.npz").open("wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(InputError, match=r"no whole detector"):
         load_detector(tmp_path)

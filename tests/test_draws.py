@@ -1,16 +1,18 @@
 """Draws of many questions through one stream, against the loopback endpoint."""
 
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from endpoint import Endpoint, environment, serve
+from feedback_lens.calls.asking import Assistant
 from feedback_lens.calls.assistant import open_assistant
 from feedback_lens.calls.planning import Planned, planning
 from feedback_lens.calls.request import Request, Response, Sampling, ask_user
-from feedback_lens.feedback.prompted.draws import Draws, Question
+from feedback_lens.feedback.prompted.draws import RECENT, Digests, Draws, Question
 from feedback_lens.feedback.prompted.reading import Reading, Verdict, unreadable
 
 
@@ -96,6 +98,53 @@ def test_questions_alike_are_asked_once(server: Endpoint, tmp_path: Path) -> Non
     assert found == [("a", "a 2")] * 5 + [("b", "b 1")]
     assert (tally["calls"], tally["reasked"]) == (3, 1)
     assert len(server.received) == 3
+
+
+class Instant(Assistant):
+    """Answers each request as soon as it is made, and remembers none."""
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Response]]:
+        for request in requests:
+            yield request, Response("answered", "yes", prompt_tokens=2, completion_tokens=1)
+
+
+def open_instant(tmp_path: Path) -> Assistant:
+    def refuse(request: Request) -> Any:
+        raise AssertionError("nothing is sent")
+
+    return Instant("m", "label", tmp_path, tmp_path / "store", refuse)
+
+
+def test_a_request_that_comes_again_much_later_is_tallied_once(tmp_path: Path) -> None:
+    # every prompt twice, 5,000 questions apart
+    prompts = [f"p{number % 5000}" for number in range(10_000)]
+    draws = Draws(open_instant(tmp_path), map(question, prompts), 0, 1)
+    assert [subject[0] for subject, _ in draws] == prompts
+    tokens = {"prompt_tokens": 10_000, "completion_tokens": 5000}
+    assert draws.tally() == {"calls": 5000, "reasked": 0, "uncounted": 0, **tokens}
+
+
+def test_memory_holds_eight_bytes_of_a_request_that_was_answered(tmp_path: Path) -> None:
+    questions = (question(f"p{number}") for number in range(7 * RECENT))
+    draws = Draws(open_instant(tmp_path), questions, 0, 1)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        assert sum(1 for _ in draws) == 7 * RECENT
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    # 7 * 4,096 * 8 = 229,376 bytes, and some for the first import of what hashes
+    assert held < 400_000
+
+
+def test_a_key_is_met_once_among_sorted_digests_as_among_recent_ones() -> None:
+    digests = Digests()
+    edges = ["0" * 64, "f" * 64, "8" + "0" * 63, "7" + "f" * 63]
+    keys = edges + [f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}" for number in range(1, RECENT)]
+    assert all(digests.add(key) for key in keys)
+    assert not any(digests.add(key) for key in keys)
+    assert digests.add("7" + "f" * 14 + "e" + "f" * 48)
 
 
 def test_nothing_is_asked_where_there_is_no_question(server: Endpoint, tmp_path: Path) -> None:

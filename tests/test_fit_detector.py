@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from dialogues import dialogue
@@ -25,6 +26,9 @@ OUTS = (
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fit")
+    content = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+    content["gold_sets"] = {"small": {"setting": "dense"}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
     talks = [dialogue(f"c{n}", f"sort {n}", "m", TURNS[n % 4]) for n in range(12)]
     labels = [
         {
@@ -48,6 +52,7 @@ def run(world: Path, out: str, gold_set: str = "small"):
     folder = world / out
     arguments = [
         *("--gold_sets_folder", world / "gold", "--gold_sets", gold_set),
+        *("--params", world / "params.yaml"),
         *("--detector", folder / "model", "--metrics", folder / "metrics.json"),
         *("--calibration", folder / "calibration.csv", "--abstention", folder / "abstention.csv"),
         *("--folds", 3, "--regularization", 1.0, "--bins", 5, "--resamples", 50, "--seed", 1),

@@ -33,6 +33,13 @@ def test_files_of_spreadsheet_programs_are_read(tmp_path):
     assert read_gold(write(tmp_path, text, "utf-8-sig")) == {("a", 2): ("NEG_1", "NEG_2")}
 
 
+def test_a_label_in_a_column_without_a_name_is_not_lost_in_silence(tmp_path):
+    header = "conversation_id,turn,labels,,\n"  # as wide as the longest row
+    assert read_gold(write(tmp_path, header + "a,2,NEU,,\n")) == {("a", 2): ("NEU",)}
+    with pytest.raises(InputError, match="line 3: 5 cells, 3 wanted; join labels with"):
+        read_gold(write(tmp_path, header + "a,2,NEU,,\nb,2,NEG_3,POS,\n"))
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -43,6 +50,7 @@ def test_files_of_spreadsheet_programs_are_read(tmp_path):
         ("a,1,NEU\n", "line 2: turn '1'"),
         (",2,NEU\n", "line 2: no conversation_id"),
         ("a\n", "line 2: turn None"),
+        ("a,2,NEG_3,POS\n", "line 2: 4 cells, 3 wanted; join labels with |"),
         ("a,2,NEU\na,2,NEU\n", "line 3: conversation 'a', turn 2 stands twice"),
     ],
 )

@@ -199,6 +199,23 @@ def test_the_sparse_rows_of_the_same_conversations_are_another_set(tmp_path):
     assert (counts["rows"], counts["other_rows"], counts["turns"]) == (1, 5, 1)
 
 
+def test_a_log_may_be_spelled_in_two_ways(tmp_path):
+    log = write_published(tmp_path)
+    other = tmp_path / "labels" / ".." / log.name
+    (tmp_path / "labels").mkdir()
+    gold_set, _ = read_gold_set(log, "multiturn_feedback", other, "dense", None, "own")
+    assert list(gold_set.conversations) == ["a", "b"]
+
+
+def test_a_source_is_refused_where_the_format_has_none(tmp_path):
+    write_log(tmp_path)
+    with pytest.raises(InputError) as caught:
+        read_own(tmp_path, source="wildchat")
+    assert str(caught.value) == (
+        "gold_sets.own.source: the format lmsys has no sources; take it out"
+    )
+
+
 def test_the_rows_of_one_source_are_a_set_of_their_own(tmp_path):
     gold_set, counts = read_published(write_published(tmp_path), "dense", "wildchat")
     assert list(gold_set.conversations) == ["b"]

@@ -63,6 +63,22 @@ def test_the_head_of_a_fold_does_not_know_its_labels():
     assert not (one.coefficients[-1] == other.coefficients[-1]).all()
 
 
+def test_the_temperature_of_a_fold_does_not_know_its_labels():
+    features, labels, folds = make_data()
+    turned = [label if fold != 2 else "a" for label, fold in zip(labels, folds, strict=True)]
+    one = fit_heads(features, labels, folds, 4, 1.0, (slice(0, 3),)).temperatures
+    other = fit_heads(features, turned, folds, 4, 1.0, (slice(0, 3),)).temperatures
+    # the labels of fold 2 count for every head but its own
+    assert list(one == other) == [False, False, True, False, False]
+
+
+def test_two_folds_leave_nothing_to_fit_their_temperatures_on():
+    features, labels, folds = make_data()
+    temperatures = fit_heads(features, labels, folds % 2, 2, 1.0, (slice(0, 3),)).temperatures
+    assert list(temperatures[:2]) == [1, 1]
+    assert temperatures[2] != 1
+
+
 def test_a_class_that_a_fold_s_rest_lacks_is_never_chosen():
     features, _, folds = make_data(rows=12)
     labels = ["a" if fold == 0 else "b" for fold in folds]

@@ -117,6 +117,11 @@ def test_it_scores_through_the_store_without_network_and_fits_only_where_a_score
         (["text,toxic", "a,1", "b,yes"], "line 3: a text, then 0 or 1 is wanted"),
         (["text,toxic", "a,1", "b"], "line 3"),
         (["text,toxic", ",1"], "line 2"),
+        (["text,toxic", "a,1", " \t,0"], "line 3: a text, then 0 or 1 is wanted"),
+        (
+            ["text,toxic", "a,1", "b,0", "a ,0"],
+            "line 4: toxic is 0, and 1 for the same text in line 2; keep one of the two",
+        ),
         (["text,toxic", "a,1", "b,1"], "toxic examples .1. and others .0. are wanted, both"),
         ([""], r"the columns are \[\]; text,toxic"),
     ],
@@ -125,6 +130,12 @@ def test_examples_that_cannot_be_used_name_file_and_line(tmp_path, lines, words)
     with pytest.raises(InputError, match=words) as caught:
         read_examples(write_examples(tmp_path / "e.csv", lines))
     assert "e.csv" in str(caught.value)
+
+
+def test_examples_that_a_spreadsheet_program_saved_are_read(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_bytes("text,toxic\r\nyou fool,1\r\nthanks,0\r\n".encode("utf-8-sig"))
+    assert read_examples(path) == [("you fool", True), ("thanks", False)]
 
 
 def test_examples_that_are_missing_are_an_error(tmp_path):

@@ -26,7 +26,6 @@ OWN = {
 }
 BY_ENDPOINT = {
     **OWN,
-    "run.detection.detectors": ["local", "prior"],
     "run.assistant": "data/raw",
     "label.model": "role-play",
     "regenerate.model": "role-play",

@@ -10,7 +10,7 @@ import click
 import pytest
 import yaml
 
-from import_closure import find_closure
+from import_closure import declare_closure
 
 PROJECT = Path(__file__).parents[1]
 DVC = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
@@ -61,7 +61,7 @@ def test_a_stage_says_which_section_of_the_paper_it_serves(stage: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_declared_code_is_the_import_closure_of_the_stage(stage: str) -> None:
     declared = {path for path in paths(body(stage)["deps"]) if path.startswith("src/")}
-    assert declared == find_closure(f"feedback_lens.stages.{module_of(stage)}")
+    assert declared == declare_closure(f"feedback_lens.stages.{module_of(stage)}")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -148,6 +148,17 @@ def test_the_axes_of_a_matrix_are_the_segments_of_its_paths_in_order() -> None:
 def test_every_stage_module_is_a_stage() -> None:
     modules = {path.stem for path in (PROJECT / "src/feedback_lens/stages").glob("[a-z]*.py")}
     assert modules == {module_of(stage) for stage in STAGES}
+
+
+def test_the_readme_lists_every_stage() -> None:
+    table = (PROJECT / "README.md").read_text().split("\n## Stages\n")[1].split("\n## ")[0]
+    listed = {
+        name
+        for line in table.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    assert listed == set(STAGES)
 
 
 def test_packages_hold_no_code_in_their_init() -> None:

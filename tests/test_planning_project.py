@@ -46,13 +46,13 @@ def test_each_stage_sends_what_was_planned_for_it(project: Project) -> None:
         fresh = read_plan(project, settings)
         bases = {line["stage"]: line["basis"] for line in fresh["stages"]}
         # the benchmarks are in Git, all else waits for what asks nothing
-        assert bases.pop("rate_benchmarks") == "exact"
+        assert bases.pop("rate_prompt_sets") == "exact"
         assert bases == dict.fromkeys(
-            ("label", "rate_prompts", "regenerate", "judge"), "parameters"
+            ("label", "label_gold", "rate_prompts", "regenerate", "judge"), "parameters"
         )
-        assert fresh["run_first"] == ["answer_base", "fit_detector", "ingest"]
+        assert fresh["run_first"] == ["answer_base", "fit_detector", "ingest", "read_gold"]
         assert fresh["total"]["is_complete"] is False
-        for stage in ("rate_benchmarks", "label", "rate_prompts", "regenerate"):
+        for stage in ("rate_prompt_sets", "label", "label_gold", "rate_prompts", "regenerate"):
             if first := read_plan(project, settings, stage)["run_first"]:
                 project.repro(*first, **settings)
             before = len(server.received)

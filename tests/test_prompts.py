@@ -15,6 +15,7 @@ PLACES = {
     "judge_mt_bench": {"dialogue"},
     "judge_wildbench": {"dialogue"},
     "label": {"conversation"},
+    "label_prior": {"conversation"},
     "rate_complexity": {"prompt"},
     "rate_quality": {"prompt"},
     "regenerate_scratch": {"prompt"},

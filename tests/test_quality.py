@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -105,9 +106,13 @@ def test_an_unknown_rater_is_an_error(tmp_path):
         rate([], "people", tmp_path)
 
 
+NUMBERS = count()
+
+
 def rated(name, met, difficulty, tokens):
     criteria = dict.fromkeys(CRITERIA) if met is None else {c: c in met for c in CRITERIA}
-    return {"prompt_set": name, **criteria, "difficulty": difficulty, "tokens": tokens}
+    known = {"prompt_set": name, "prompt_id": str(next(NUMBERS))}
+    return {**known, **criteria, "difficulty": difficulty, "tokens": tokens}
 
 
 def test_the_metrics_name_rater_tokenizer_and_counting(tmp_path):
@@ -190,7 +195,7 @@ def test_the_bootstrap_of_many_prompts_is_as_wide_as_theory_says():
 def test_the_splits_are_compared_by_the_criteria_that_their_prompts_meet():
     met = {"neg": (0, 0, 1), "pos": (5, 6, 7), "rand": (2, 3, 4)}
     rows = [
-        rated(split, CRITERIA[:count], 1, 1) for split, counts in met.items() for count in counts
+        rated(split, CRITERIA[:number], 1, 1) for split, counts in met.items() for number in counts
     ]
     tests = compare_splits([*rows, rated("pos", None, 1, 1)], resamples=50, seed=1)
     # every one below, every one above
@@ -201,6 +206,15 @@ def test_the_splits_are_compared_by_the_criteria_that_their_prompts_meet():
     smaller = min(test["p"] for test in tests.values())
     assert min(test["p_holm"] for test in tests.values()) == pytest.approx(2 * smaller)
     assert compare_splits([], 50, 1)["neg_vs_rand"]["p_holm"] is None
+
+
+def test_a_prompt_of_both_splits_is_not_compared_with_itself():
+    negative = [rated("neg", CRITERIA[:number], 1, 1) for number in (1, 2)]
+    negative.append(rated("neg", None, 1, 1))
+    random = [rated("rand", CRITERIA[:5], 1, 1)]
+    random += [{**row, "prompt_set": "rand"} for row in negative]
+    test = compare_splits([*negative, *random], resamples=50, seed=1)["neg_vs_rand"]
+    assert (test["n_first"], test["n_second"], test["superiority"]) == (2, 1, 0)
 
 
 def test_the_points_of_the_plot_are_the_readable_prompts():

@@ -55,8 +55,7 @@ def test_a_quotation_is_of_the_turn_that_it_equals_but_for_its_looks(quote, turn
         ("Why did he write it", 4),
         ("I know. ... Tell me all of it", 4),
         ("I know [...] where did he live then?", 4),
-        ("很好", 6),
-        ("wrong", 2),
+        ("Please check", 2),
     ],
 )
 def test_a_part_is_of_the_turn_that_holds_it(quote, turn):
@@ -97,9 +96,87 @@ def test_what_fits_nothing_is_not_placed(quote):
 
 
 def test_a_word_within_another_is_no_quotation():
-    talk = dialogue("a", "u1", "m1", "now I know", "m2", "no")
+    talk = dialogue("a", "u1", "m1", "now I know", "m2", "no", "m3", "nowadays, reknown")
     assert place("no", talk=talk) == [3]
-    assert place("know I", "now", talk=talk) == ["unplaced", 2]
+    assert place("know I", "now I know", talk=talk) == ["unplaced", 2]
+    assert place("nowadays, re", talk=talk) == ["unplaced"]
+
+
+SYDNEY = dialogue(
+    "a", "what is the capital?", "It is Sydney, of course", "Sydney? ok, and 2+2", "4", "?"
+)
+
+
+@pytest.mark.parametrize("quote", ["Sydney", "ok", "2", "and 2+2", "and"])
+def test_a_short_part_of_a_turn_is_ambiguous(quote):
+    assert place(quote, talk=SYDNEY) == ["ambiguous"]
+
+
+@pytest.mark.parametrize("quote", ["wrong", "很好", "you", "no ... it ... check"])
+def test_short_parts_are_ambiguous_however_many(quote):
+    assert place(quote) == ["ambiguous"]
+
+
+def test_eight_characters_are_enough_and_four_as_wide_as_two():
+    talk = dialogue("a", "u1", "m1", "but that is wrong, 这个答案不对", "m2", "?")
+    assert place("is wron", "is wrong", "个答案", "这个答案", talk=talk) == [
+        "unplaced",
+        2,
+        "ambiguous",
+        2,
+    ]
+
+
+def test_a_short_first_sentence_is_of_its_turn_where_nobody_else_says_it():
+    said = ["Is it Bonn?", "It is Berlin.", "Why? I was told otherwise", "m", "no!\nit's Bonn"]
+    assert place("Why?", "no", talk=dialogue("a", *said)) == [2, 3]
+    told = ["Why is it Bonn?", "That is no easy question.", *said[2:]]
+    assert place("Why?", "no", talk=dialogue("a", *told)) == ["ambiguous"] * 2
+
+
+@pytest.mark.parametrize(
+    ("first", "reply"),
+    [
+        ("is the answer Bonn then", "It is Berlin."),
+        ("is the answer Bonn then?", "No."),
+        ("u1", "You ask: is the answer Bonn then?"),
+    ],
+)
+def test_a_part_that_the_first_turn_or_a_reply_holds_too_is_ambiguous(first, reply):
+    talk = dialogue("a", first, reply, "tell me: is the answer Bonn then, or what")
+    assert place("is the answer Bonn then", talk=talk) == ["ambiguous"]
+
+
+QUESTION = "How do I fix my python code?"
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        f"{QUESTION} it still fails",
+        f"{QUESTION}\nit still fails",
+        "how do I fix my python code\nit still fails",
+        f"{QUESTION}它还是不行",
+    ],
+)
+def test_a_repeated_question_at_the_beginning_of_one_later_turn_is_of_that_turn(repeated):
+    for first in (QUESTION, f"Hello. {QUESTION} Thank you"):
+        talk = dialogue("a", first, "Show it to me.", "print(1", "Close it.", repeated)
+        assert place(QUESTION, talk=talk) == [3]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        ["How do I fix my python code.py"],  # the sentence goes on
+        ["How do I fix my python code, it still fails"],
+        [f"again: {QUESTION} it fails"],
+        [f"{QUESTION} it fails", "m", f"{QUESTION} I ask again"],
+    ],
+)
+def test_a_repeated_question_is_ambiguous_where_no_one_turn_begins_with_it(later):
+    talk = dialogue("a", QUESTION, "Show it to me.", *later)
+    assert place(QUESTION, talk=talk) == ["ambiguous"]
 
 
 def test_equal_turns_are_taken_in_order_where_the_quotations_are_as_many():

@@ -4,7 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from feedback_lens.analysis.rank_tests import compare_ranks, correct_holm, measure_superiority
+from feedback_lens.analysis.rank_tests import (
+    compare_ranks,
+    compare_splits_of_prompts,
+    correct_holm,
+    measure_superiority,
+)
 
 TIED = st.lists(st.sampled_from([0.0, 0.25, 0.5]), min_size=1, max_size=12)
 
@@ -53,6 +58,20 @@ def test_the_interval_shrinks_with_the_groups_and_comes_again_with_the_seed():
     assert spread[0] < 0.15 < spread[1]
     assert narrow["delta_low"] <= narrow["delta"] <= narrow["delta_high"]
     assert compare_ranks(small, small + 0.1, 300, 1) == wide
+
+
+def test_a_prompt_of_both_splits_is_in_the_first_one_alone():
+    neg = [("a", 0.4), ("b", 0.5), ("c", 0.6), ("d", np.nan)]
+    # without a and d, of which d has no score in neg
+    rand = [("a", 0.4), ("d", 0.9), ("x", 0.1), ("y", 0.2), ("z", 0.3), ("w", np.nan)]
+    pairs = {"neg_vs_rand": ("neg", "rand"), "pos_vs_rand": ("pos", "rand")}
+    tests = compare_splits_of_prompts({"neg": neg, "pos": [], "rand": rand}, pairs, 50, 1)
+    test = tests["neg_vs_rand"]
+    assert (test["n_first"], test["n_second"], test["delta"]) == (3, 3, 1)
+    # one test is left, so Holm corrects nothing: 2 of C(6, 3) = 20 orders
+    assert test["p"] == test["p_holm"] == pytest.approx(0.1)
+    empty = tests["pos_vs_rand"]
+    assert (empty["n_first"], empty["n_second"], empty["p"], empty["p_holm"]) == (0, 5, None, None)
 
 
 def test_holm_multiplies_the_smallest_p_by_the_number_of_tests_and_never_falls():

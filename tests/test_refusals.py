@@ -8,7 +8,6 @@ from feedback_lens.analysis.refusals import (
     REFUSAL_CLUSTERS,
     REFUSALS,
     RefusalRule,
-    describe_clusters,
     find_refusals,
 )
 from feedback_lens.logs.formats import FORMATS
@@ -107,20 +106,6 @@ def test_the_clusters_are_shown_with_their_nearest_replies():
     assert shown[0]["lexical_share"] == pytest.approx(phrases / 9)
 
 
-def test_metrics_of_the_clusters_hold_ids_and_no_text():
-    _, clusters = find(*REFUSING, *ANSWERING, clusters=2)
-    described = describe_clusters(clusters)
-    assert list(described) == ["0", "1"]
-    first = clusters[0]
-    assert described["0"] == {
-        "replies": 8,
-        "score": first["score"],
-        "refusal": True,
-        "lexical_share": first["lexical_share"],
-        "nearest": [f"{row['conversation_id']}:1" for row in clusters[:2]],
-    }
-
-
 def test_the_same_seed_finds_the_same_clusters():
     assert find(*REFUSING, *ANSWERING) == find(*REFUSING, *ANSWERING)
 
@@ -216,7 +201,23 @@ def test_the_splits_are_tested_for_one_rate():
     # all 3 of 6 refusals in one group: 1 of 20 tables, and its mirror image
     assert tests["neg_vs_rand"]["refusal_p"] == pytest.approx(0.1)
     assert tests["neg_vs_rand"]["lexical_refusal_p"] == pytest.approx(1.0)
-    assert tests["pos_vs_rand"] == {"refusal_p": None, "lexical_refusal_p": None}
+    assert set(tests["pos_vs_rand"].values()) == {None}
+
+
+def test_the_two_tests_of_a_method_are_corrected_together():
+    rows = [
+        *marked("neg", *[(True, False)] * 3),
+        *marked("pos", *[(True, False)] * 2, (False, False)),
+        *marked("rand", *[(False, False)] * 3),
+    ]
+    tests = count_refusals(rows)["tests"]
+    # neg: 2 of C(6, 3) = 20 tables, .1 * 2; pos, 2 of 3 and 0 of 3: one-sided 3 of C(6, 2) = 15,
+    # two-sided .4, the last of two
+    assert tests["neg_vs_rand"]["refusal_p_holm"] == pytest.approx(0.2)
+    assert tests["pos_vs_rand"]["refusal_p"] == pytest.approx(0.4)
+    assert tests["pos_vs_rand"]["refusal_p_holm"] == pytest.approx(0.4)
+    # without a refusal p is 1, and no more than 1 after the correction
+    assert tests["neg_vs_rand"]["lexical_refusal_p_holm"] == pytest.approx(1)
 
 
 def test_the_points_of_the_plot_are_the_rates_of_both_ways():

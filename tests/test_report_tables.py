@@ -71,7 +71,7 @@ def test_feedback_by_turn_as_people_say_stands_beside_the_paper_s(page):
     # turn 2: NEG_2 and POS of three; 100 * 2 / 3 - 100 * 43 / 74
     assert reported_line[1:4] == ("74", "227", "43/74 (58%)")
     assert ours_line == (
-        "ours, by people (lmsys)",
+        "ours, by annotators (lmsys)",
         "3",
         "4",
         "2/3 (67%)",
@@ -82,7 +82,7 @@ def test_feedback_by_turn_as_people_say_stands_beside_the_paper_s(page):
     assert difference[1:4] == ("−71", "−223", "+8.6")
     # Wilson's interval of one of one: 1 / (1 + 1.96 * 1.96) to 1
     assert interval[4] == "21 to 100"
-    assert rows["Sparse, LMSYS"][1][:3] == ("ours, by people (sparse)", "1", "1")
+    assert rows["Sparse, LMSYS"][1][:3] == ("ours, by annotators (sparse)", "1", "1")
     assert rows["Dense, WildChat"][1][1].startswith("not run: gold_sets has no such set")
 
 
@@ -99,7 +99,7 @@ def test_feedback_as_the_detector_finds_it_stands_apart_from_the_paper(page):
 
 def test_shares_of_labels_tell_how_many_turns_they_are_of(page):
     people, found = (
-        "Dense, LMSYS (gold set lmsys), by people",
+        "Dense, LMSYS (gold set lmsys), by annotators",
         "Corpus lmsys, as the prompted detector finds it",
     )
     # people: three labeled turns are second ones; the detector leaves one without a label

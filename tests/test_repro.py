@@ -141,7 +141,7 @@ def test_a_killed_label_or_regenerate_asks_no_answered_request_again(
         assert len(before) == 10
         assert server.answered and before.isdisjoint(server.answered)
         assert set(server.answered.values()) == {1}
-    outs = ("data/labels/lmsys/prompted.parquet", "data/replies/lmsys/neg_semantic.parquet")
+    outs = ("data/labels/lmsys.parquet", "data/replies/lmsys/neg_semantic.parquet")
     assert disturbed.digest(*outs) == undisturbed.digest(*outs)
 
 

@@ -46,7 +46,10 @@ def test_each_metrics_file_has_its_lines(tmp_path):
     tiny = {"base": {"mean": 2.0}, "lmsys": {"kto": {"mean": 2.5, "spread": 0.125}}}
     write_json({"mt_bench": {"reference": {"tiny": tiny}}}, tmp_path / "summary.json")
     assert list_results(tmp_path, RUN) == [
-        ("feedback in lmsys", "0.500 of 8 user turns; praise 0.125"),
+        (
+            "feedback in lmsys, as the prompted detector finds it",
+            "0.500 of 8 user turns; praise 0.125",
+        ),
         ("detector local on lmsys", "three-way accuracy 0.694, fine macro-F1 0.500"),
         ("detector prompted on lmsys", "three-way accuracy 1.000, fine macro-F1 -"),
         ("win rate semantic_vs_weak, lmsys", "0.750 with feedback, - without"),

@@ -1,5 +1,6 @@
 import csv
 import json
+import tracemalloc
 from datetime import date
 from pathlib import Path
 
@@ -31,7 +32,11 @@ PROMPTS = {"neg": ["x" * 80, "x" * 60], "pos": ["x" * 20, " "], "rand": ["x" * 3
 
 
 def scored(**groups):
-    return [{"split": split, "toxicity": x} for split, values in groups.items() for x in values]
+    return [
+        {"split": split, "conversation_id": split, "turn": turn, "toxicity": x}
+        for split, values in groups.items()
+        for turn, x in enumerate(values)
+    ]
 
 
 def summarize(**groups):
@@ -109,7 +114,32 @@ def test_a_split_without_a_score_has_nulls_and_no_test():
     assert summary["pos"].pop("n") == 0
     assert summary["pos"].pop("unscored") == 1
     assert set(summary["pos"].values()) == {None}
-    assert set(summary["rank_tests"]["pos_vs_neg"].values()) == {None}
+    test = summary["rank_tests"]["pos_vs_neg"]
+    assert (test.pop("n_first"), test.pop("n_second")) == (0, 1)
+    assert set(test.values()) == {None}
+
+
+def test_random_prompts_that_drew_feedback_are_described_and_not_compared_with_it():
+    rows = scored(neg=[0.7, 0.8], pos=[0.5], rand=[0.1, 0.2])
+    # two prompts of neg, of which one's turn number is that of a random prompt; one of pos
+    rows += [{**row, "split": "rand"} for row in rows[:3]]
+    summary = summarize_toxicity(rows, resamples=20, seed=1)
+    assert (summary["rand"]["n"], summary["rand"]["median"]) == (5, 0.5)
+    tests = summary["rank_tests"]
+    # neg against .1, .2, .5: above all; pos against .1, .2, .7, .8: above half
+    assert (tests["neg_vs_rand"]["n_second"], tests["neg_vs_rand"]["delta"]) == (3, 1)
+    assert (tests["pos_vs_rand"]["n_second"], tests["pos_vs_rand"]["delta"]) == (4, 0)
+
+
+def test_the_bootstrap_of_many_prompts_takes_little_memory():
+    # all weights at once would be 8 bytes * 20,000 prompts * 1,000 draws = 160 MB, and twice that
+    # while they are drawn
+    rows = scored(neg=[number / 20_000 for number in range(20_000)])
+    tracemalloc.start()
+    summarize_toxicity(rows, resamples=1000, seed=1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 120e6
 
 
 def test_the_tests_are_corrected_over_the_three_pairs():

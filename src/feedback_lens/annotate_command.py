@@ -16,7 +16,7 @@ from feedback_lens.annotation.gold_folder import (
     read_folder,
     write_folder,
 )
-from feedback_lens.annotation.suggestions import read_suggestions
+from feedback_lens.annotation.suggestions import check_suggested, read_suggestions
 from feedback_lens.annotation.tasks import (
     CONFIGURATION,
     draw_conversations,
@@ -70,7 +70,8 @@ def export_tasks(
     suggested = read_suggestions(labels)
     chosen = _choose(conversations, turns)
     drawn = chosen if sample is None else iter(draw_conversations(chosen, sample))
-    count = write_tasks((make_task(one, suggested) for one in drawn), tasks)
+    made = (make_task(one, suggested) for one in drawn)
+    count = write_tasks(check_suggested(made, labels), tasks)
     if not count:
         raise InputError(
             f"{conversations}: no conversation to label; widen --turns, or the filters"

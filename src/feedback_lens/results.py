@@ -1,6 +1,6 @@
 """The short table of results that `make repro` ends with, from the committed metrics."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,13 @@ def list_results(metrics: Path, axes: Axes) -> list[Line]:
     ]
 
 
-def _feedback(metrics: Path, corpora: Iterable[str]) -> Iterator[Line]:
+def _feedback(metrics: Path, corpora: Mapping[str, str]) -> Iterator[Line]:
     for path in _find(metrics / "count_feedback", corpora):
         counts = read_json(path)
         labels = {name: label["share"] for name, label in counts["by_label"].items()}
         feedback = None if labels["NEU"] is None else 1 - labels["NEU"]
         yield (
-            f"feedback in {path.stem}",
+            f"feedback in {path.stem}, as the {corpora[path.stem]} detector finds it",
             f"{_number(feedback)} of {counts['turns']} user turns; praise {_number(labels['POS'])}",
         )
 

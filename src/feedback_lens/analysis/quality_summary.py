@@ -1,16 +1,21 @@
 """What the ratings of prompts come to: Figure 4, Tables 12 and 15."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from feedback_lens.analysis.criteria import CRITERIA
-from feedback_lens.analysis.intervals import Interval, percentile_interval, wilson_interval
-from feedback_lens.analysis.rank_tests import compare_ranks, correct_holm
+from feedback_lens.analysis.intervals import (
+    Interval,
+    percentile_interval,
+    resample_totals,
+    wilson_interval,
+)
+from feedback_lens.analysis.rank_tests import compare_splits_of_prompts
 
 QUALITY_POINTS = ("split", "criteria_met")
-_DRAWS_AT_ONCE = 4_000_000  # of a bootstrap: 32 MB
+PAIRS = {"neg_vs_rand": ("neg", "rand"), "pos_vs_rand": ("pos", "rand")}
 Row = Mapping[str, Any]
 
 
@@ -32,18 +37,14 @@ def summarize_quality(rows: Iterable[Row], resamples: int, seed: int) -> dict[st
 def compare_splits(rows: Iterable[Row], resamples: int, seed: int) -> dict[str, Any]:
     """Rank tests of the number of criteria met, `neg_vs_rand` and `pos_vs_rand`.
 
-    Each as `compare_ranks` gives it, with `p_holm`, Holm's correction over the two.
+    Each as `compare_splits_of_prompts` gives it: `rand` without the prompts (`prompt_id`) that are
+    in the other split too.
     """
-    met: dict[str, list[int]] = {"neg": [], "pos": [], "rand": []}
-    for row in _readable(rows):
-        met[row["prompt_set"]].append(count_met(row))
-    arrays = {split: np.array(counts, dtype=np.float64) for split, counts in met.items()}
-    tests = {
-        f"{split}_vs_rand": compare_ranks(arrays[split], arrays["rand"], resamples, seed)
-        for split in ("neg", "pos")
-    }
-    corrected = correct_holm({name: test["p"] for name, test in tests.items()})
-    return {name: {**test, "p_holm": corrected[name]} for name, test in tests.items()}
+    met: dict[str, list[tuple[Hashable, float]]] = {"neg": [], "pos": [], "rand": []}
+    for row in rows:
+        score = count_met(row) if _is_readable(row) else np.nan
+        met[row["prompt_set"]].append((row["prompt_id"], score))
+    return compare_splits_of_prompts(met, PAIRS, resamples, seed)
 
 
 def list_met(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
@@ -58,7 +59,11 @@ def count_met(row: Row) -> int:
 
 
 def _readable(rows: Iterable[Row]) -> list[Row]:
-    return [row for row in rows if row[CRITERIA[0]] is not None]
+    return [row for row in rows if _is_readable(row)]
+
+
+def _is_readable(row: Row) -> bool:
+    return row[CRITERIA[0]] is not None
 
 
 def _summarize(rows: Sequence[Row], resamples: int, seed: int) -> dict[str, Any]:
@@ -106,8 +111,5 @@ def _mean_interval(values: Sequence[float], resamples: int, seed: int) -> Interv
         return None, None
     different, counts = np.unique(np.array(values, dtype=np.float64), return_counts=True)
     generator = np.random.default_rng(seed)
-    at_once = max(1, _DRAWS_AT_ONCE // len(different))
-    sizes = [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
-    shares = counts / counts.sum()
-    draws = [generator.multinomial(len(values), shares, size) @ different for size in sizes]
-    return percentile_interval(np.concatenate(draws) / len(values))
+    totals = resample_totals(different, resamples, generator, counts)
+    return percentile_interval(totals / len(values))

@@ -1,7 +1,7 @@
 """Rank tests of two groups of scores, with an effect size that a person can read."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,50 @@ def compare_ranks(
     low, high = percentile_interval(2 * draws - 1)
     p = float(mannwhitneyu(first, second).pvalue)
     return dict(zip(names, (p, superiority, 2 * superiority - 1, low, high), strict=True))
+
+
+def compare_splits_of_prompts(
+    scored: Mapping[str, Sequence[tuple[Hashable, float]]],
+    pairs: Mapping[str, tuple[str, str]],
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Rank tests of splits that may share prompts, as `rand` is drawn from all of them.
+
+    The test wants two groups that have no prompt in common. So the second split of a pair is taken
+    without the prompts that are in the first one, with a score or without.
+
+    Args:
+        scored: by split a prompt's key and its score, not a number for one without.
+        pairs: the two splits of each test, by its name.
+        resamples: draws of prompts for the 95% intervals.
+        seed: of the draws.
+
+    Returns:
+        For each test what `compare_ranks` says, `p_holm`, Holm's correction over the tests, and the
+        numbers of scores compared, `n_first` and `n_second`.
+    """
+    groups = {name: _part(scored[one], scored[other]) for name, (one, other) in pairs.items()}
+    tests = {name: compare_ranks(*group, resamples, seed) for name, group in groups.items()}
+    corrected = correct_holm({name: test["p"] for name, test in tests.items()})
+    return {
+        name: {
+            **tests[name],
+            "p_holm": corrected[name],
+            "n_first": len(first),
+            "n_second": len(second),
+        }
+        for name, (first, second) in groups.items()
+    }
+
+
+def _part(
+    first: Sequence[tuple[Hashable, float]], second: Sequence[tuple[Hashable, float]]
+) -> tuple[Scores, Scores]:
+    shared = {key for key, _ in first}
+    one = np.array([score for _, score in first], dtype=np.float64)
+    other = np.array([score for key, score in second if key not in shared], dtype=np.float64)
+    return one[~np.isnan(one)], other[~np.isnan(other)]
 
 
 def measure_superiority(first: Scores, second: Scores) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from feedback_lens.analysis.intervals import wilson_interval
+from feedback_lens.analysis.rank_tests import correct_holm
 
 SPLITS = ("neg", "pos", "rand")
 METHODS = {"cluster": "refusal", "phrase": "lexical_refusal"}
@@ -19,7 +20,8 @@ def count_refusals(rows: Rows) -> dict[str, Any]:
     By split and for `all` its replies: `n`; `refusal` and `lexical_refusal` (counts), each with
     its `_rate` and the 95% Wilson interval `_low`, `_high` (null for no rows); `agreement` of the
     two as counts (`both`, `only_cluster`, `only_phrase`, `neither`) and Cohen's `kappa` (null
-    where both find none, or all). `tests`: Fisher's exact p that neg, pos and rand have one rate.
+    where both find none, or all). `tests`: Fisher's exact p that neg, pos and rand have one rate,
+    and `_p_holm`, corrected over the two tests of a method.
 
     Source: paper section 4, the refusal rates of its six groups (split and corpus).
     """
@@ -28,13 +30,7 @@ def count_refusals(rows: Rows) -> dict[str, Any]:
     return {
         **counts,
         "all": _count(rows),
-        "tests": {
-            f"{split}_vs_rand": {
-                f"{name}_p": _test_equal(counts[split], counts["rand"], name)
-                for name in METHODS.values()
-            }
-            for split in ("neg", "pos")
-        },
+        "tests": _test(counts),
     }
 
 
@@ -73,6 +69,19 @@ def _kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
     from sklearn.metrics import cohen_kappa_score
 
     return float(cohen_kappa_score(*zip(*pairs, strict=True)))
+
+
+def _test(counts: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    tests: dict[str, dict[str, float | None]] = {"neg_vs_rand": {}, "pos_vs_rand": {}}
+    for name in METHODS.values():
+        ps = {
+            f"{split}_vs_rand": _test_equal(counts[split], counts["rand"], name)
+            for split in ("neg", "pos")
+        }
+        corrected = correct_holm(ps)
+        for pair, p in ps.items():
+            tests[pair] |= {f"{name}_p": p, f"{name}_p_holm": corrected[pair]}
+    return tests
 
 
 def _test_equal(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> float | None:

@@ -102,16 +102,6 @@ def find_refusals(
     return marked, shown_rows
 
 
-def describe_clusters(clusters: Rows) -> dict[str, Any]:
-    """Metrics of the clusters, by number: as in their rows, and the ids of the replies shown."""
-    described: dict[str, Any] = {}
-    for row in clusters:
-        facts = {name: row[name] for name in REFUSAL_CLUSTERS.names[1:5]}
-        entry = described.setdefault(str(row["cluster"]), {**facts, "nearest": []})
-        entry["nearest"].append(f"{row['conversation_id']}:{row['turn']}")
-    return described
-
-
 def _score_clusters(vectors: Vectors, rule: RefusalRule) -> tuple[Members, list[float], Vectors]:
     """The cluster of each reply, the score of each cluster, and the vectors as clustered."""
     weights, bias = _fit_direction()

@@ -6,9 +6,8 @@ from itertools import combinations
 
 from feedback_lens.analysis.intervals import Interval
 from feedback_lens.annotation.annotators import Labels
-from feedback_lens.feedback.agreement import cohen_kappa, kappa_interval
+from feedback_lens.feedback.agreement import measure_agreement
 from feedback_lens.feedback.gold.annotators import reduce_gold
-from feedback_lens.feedback.labels import GRANULARITIES, coarsen
 
 
 @dataclass(frozen=True)
@@ -41,16 +40,15 @@ def _compare(
 ) -> Agreement:
     one, other = (reduce_gold(annotators[name]) for name in pair)
     keys = sorted(one.keys() & other.keys())
-    conversations = [identifier for identifier, _ in keys]
-    kappas = {}
-    for granularity in GRANULARITIES:
-        first = [coarsen(one[key], granularity) for key in keys]
-        second = [coarsen(other[key], granularity) for key in keys]
-        kappa = cohen_kappa(first, second)
-        interval = (
-            (None, None)
-            if kappa is None
-            else kappa_interval(first, second, conversations, resamples, seed)
-        )
-        kappas[granularity] = (kappa, interval)
+    measured = measure_agreement(
+        [one[key] for key in keys],
+        [other[key] for key in keys],
+        [identifier for identifier, _ in keys],
+        resamples,
+        seed,
+    )
+    kappas = {
+        granularity: (found["kappa"], (found["low"], found["high"]))
+        for granularity, found in measured.items()
+    }
     return Agreement(*pair, len(keys), kappas)

@@ -1,7 +1,7 @@
 """The labels of each annotator in an export, under the name of their file."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from feedback_lens.annotation.exports import AnnotatedTask
@@ -16,10 +16,13 @@ def name_annotators(known: Iterable[str], given: Mapping[str, str]) -> dict[str,
     """The name of each annotator's file: the one `given`, else made of e-mail address or number.
 
     Raises:
-        InputError: a name is not in snake_case, is `gold`, or stands for two annotators.
+        InputError: a name is not in snake_case, is `gold`, or stands for two annotators; or one
+            is given to somebody who is not known, unless nobody is.
     """
+    annotators = sorted(set(known))
+    _check_known(annotators, given)
     names: dict[str, str] = {}
-    for annotator in sorted(set(known)):
+    for annotator in annotators:
         name = given.get(annotator) or _make_name(annotator)
         mend = f"give another with --name {annotator}=NAME"
         if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name) or name == GOLD:
@@ -79,6 +82,16 @@ def _list_labels(
         for one in task.submissions:
             for turn, labels in one.labels.items():
                 yield one.annotator, (task.conversation_id, turn), labels, task.task
+
+
+def _check_known(annotators: Sequence[str], given: Mapping[str, str]) -> None:
+    strangers = [annotator for annotator in given if annotator not in annotators]
+    # of an export that nobody annotated yet there is more to say than this
+    if annotators and strangers:
+        raise InputError(
+            f"--name {strangers[0]}={given[strangers[0]]}: the export has no annotator "
+            f"{strangers[0]}, only {', '.join(annotators)}; mend the option or leave it out"
+        )
 
 
 def _make_name(annotator: str) -> str:

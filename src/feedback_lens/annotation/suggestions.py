@@ -1,7 +1,8 @@
 """Labels to show an annotator beforehand: of a detector, or of other annotators."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from feedback_lens.annotation.annotators import Labels
 from feedback_lens.errors import InputError
@@ -27,6 +28,29 @@ def read_suggestions(paths: Iterable[Path]) -> dict[str, Labels]:
             )
         suggested[path.stem] = read_gold(path) if path.suffix == ".csv" else _read_table(path)
     return suggested
+
+
+def check_suggested(
+    tasks: Iterable[Mapping[str, Any]], paths: Iterable[Path]
+) -> Iterator[Mapping[str, Any]]:
+    """Stream tasks, and see that each file of suggestions has a label for one of them.
+
+    Raises:
+        InputError: a file has none, after the last task.
+    """
+    unused = {path.stem: path for path in paths}
+    count = 0
+    for task in tasks:
+        count += 1
+        for prediction in task["predictions"]:
+            unused.pop(prediction["model_version"], None)
+        yield task
+    if count and unused:
+        path = next(iter(unused.values()))
+        raise InputError(
+            f"{path}: no label for any turn of the {count} tasks; are these labels of another log? "
+            "name others with --labels, or leave the file out"
+        )
 
 
 def _read_table(path: Path) -> Labels:

@@ -7,7 +7,7 @@ hand-written messages (data/toxicity_examples.csv), in English. docs/toxicity.md
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from feedback_lens.calls.completion import now
@@ -51,10 +51,10 @@ def read_examples(path: Path) -> list[Example]:
     """The examples of a CSV file.
 
     Raises:
-        InputError: it is missing or malformed, or its examples are all alike.
+        InputError: it is missing or malformed, a text is toxic and is not, or all are alike.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -63,13 +63,24 @@ def read_examples(path: Path) -> list[Example]:
         ) from None
     if reader.fieldnames != COLUMNS:
         raise InputError(f"{path}: the columns are {reader.fieldnames}; text,toxic are wanted")
-    for line, row in rows:
-        if not row["text"] or row["toxic"] not in ("0", "1"):
-            raise InputError(f"{path}: line {line}: a text, then 0 or 1 is wanted, found {row}")
+    _check_rows(rows, path)
     examples = [(row["text"], row["toxic"] == "1") for _, row in rows]
     if len({toxic for _, toxic in examples}) < 2:
         raise InputError(f"{path}: toxic examples (1) and others (0) are wanted, both")
     return examples
+
+
+def _check_rows(rows: Iterable[tuple[int, Mapping[str, str]]], path: Path) -> None:
+    seen: dict[str, tuple[int, str]] = {}
+    for line, row in rows:
+        if not row["text"].strip() or row["toxic"] not in ("0", "1"):
+            raise InputError(f"{path}: line {line}: a text, then 0 or 1 is wanted, found {row}")
+        first, toxic = seen.setdefault(row["text"].strip(), (line, row["toxic"]))
+        if toxic != row["toxic"]:
+            raise InputError(
+                f"{path}: line {line}: toxic is {row['toxic']}, and {toxic} for the same text in "
+                f"line {first}; keep one of the two"
+            )
 
 
 class ToxicityHead:

@@ -36,7 +36,7 @@ def _compare_kappas(inputs: Inputs) -> Table:
         f"{paper['n_conversations']} conversations",
         ("binary", "three-way", "fine"),
         tuple(rows),
-        explain(about_data(inputs.axes), "other annotators"),
+        explain(about_data(inputs.axes, inputs.axes.gold_sets), "other annotators"),
     )
 
 

@@ -79,7 +79,7 @@ def show_conversation(
     """One conversation for the browser: `id`, `corpus`, `model` and `turns`.
 
     A turn has `user`, `reply` (null where the log ends), `label`, `confidence` and `outcome`
-    (from the second turn on), `gold` (the label that people gave, null where they gave none),
+    (from the second turn on), `gold` (the label that annotators gave, null where they gave none),
     `splits` that drew it, `replies` (regenerated) and `scores` (split -> candidate -> reward
     without and with the feedback).
     """

@@ -18,6 +18,8 @@ from feedback_lens.report.svg import (
 )
 
 RIGHT = 16
+CHARACTER = 8.0  # at most so wide is one of a chart's texts on average, whatever the font
+GAP = 8
 Legend = Sequence[tuple[str, str]]
 
 
@@ -52,16 +54,19 @@ def draw_stacks(
     title: str, rows: Sequence[tuple[str, str, Mapping[str, float]]], legend: Legend
 ) -> Chart:
     """Stacked bars: rows of label, note and the share of each series (0 to 1)."""
-    left, right = 70, 60
+    left, right = (
+        GAP + CHARACTER * max((len(text) for text in texts), default=0)
+        for texts in ([row[0] for row in rows], [row[1] for row in rows])
+    )
     span = WIDTH - left - right
     parts = []
     for index, (label, note, shares) in enumerate(rows):
         y = index * 34
         parts += [
-            draw_text(left - 8, y + 18, label, "end"),
-            draw_text(WIDTH - right + 8, y + 18, note, "start"),
+            draw_text(left - GAP, y + 18, label, "end"),
+            draw_text(WIDTH - right + GAP, y + 18, note, "start"),
         ]
-        x = float(left)
+        x = left
         for series, share in shares.items():
             parts.append(draw_segment(x, y, span * share, series, share))
             x += span * share

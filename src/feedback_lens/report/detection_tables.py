@@ -8,7 +8,7 @@ from feedback_lens.feedback.labels import GRANULARITIES
 from feedback_lens.report.detector_table import describe_accuracy, describe_f1, show_detectors
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import BESIDE, list_gold_sets
-from feedback_lens.report.reasons import about_data, about_detectors, explain
+from feedback_lens.report.reasons import about_data, about_detectors, about_sparse, explain
 from feedback_lens.report.values import (
     BLANK,
     DASH,
@@ -36,6 +36,13 @@ SETTINGS = ("sparse", "dense")
 AS_PUBLISHED = (
     "as published: of the gold turns only those with feedback or listed in the reply, as the "
     "paper's tables rest on another set of turns for each prompt"
+)
+NO_NEGATIVES = (
+    "so there are no true negatives or false positives to count; the paper's figures can have "
+    "some, as it counts what the reply lists beside them"
+)
+OCCURRING = (
+    "–: no gold turn has the label; macro averages the classes that occur in gold or are predicted"
 )
 Pick = Callable[[Mapping[str, Any]], list[Value]]
 Found = Mapping[str, Sequence[Value]]
@@ -98,7 +105,7 @@ def _compare_binary(inputs: Inputs, name: str, setting: str, columns: Sequence[s
         "percent of turns; precision and recall of feedback",
         tuple(column.replace("_", " ") for column in columns),
         tuple(rows),
-        _explain(inputs),
+        _explain(inputs, setting),
     )
 
 
@@ -127,10 +134,11 @@ def _compare_classes(inputs: Inputs, name: str, setting: str, prompt: str) -> Ta
     return Table(
         name,
         f"Negative, positive or none, {setting} set, {PROMPTS[prompt]}",
-        "percent (accuracy stands in the first column); 95% intervals over conversations",
+        "percent (accuracy stands in the first column); 95% intervals over conversations; "
+        f"{OCCURRING}",
         ("precision", "recall", "F1"),
         tuple(rows),
-        _explain(inputs),
+        _explain(inputs, setting),
     )
 
 
@@ -138,6 +146,8 @@ def _list_class(metrics: Mapping[str, Any], part: str) -> list[Value]:
     if part == "accuracy":
         return [describe_accuracy(metrics["three_way"]), BLANK, BLANK]
     measures = metrics["three_way"][part]
+    if measures.get("support") == 0:  # the averages have none
+        return [DASH] * 3
     return [*(_percent(measures, name) for name in ("precision", "recall")), describe_f1(measures)]
 
 
@@ -161,5 +171,9 @@ def _find(inputs: Inputs, setting: str, detector: str, pick: Pick) -> tuple[Foun
     return found, f"not run: gold_sets has no {setting} set"
 
 
-def _explain(inputs: Inputs) -> str:
-    return explain(about_data(inputs.axes), about_detectors(inputs), AS_PUBLISHED)
+def _explain(inputs: Inputs, setting: str = "dense") -> str:
+    """`setting` is that of the table's gold sets; only sparse sets call for more words."""
+    data = about_data(inputs.axes, inputs.axes.gold_sets)
+    full = about_sparse(inputs) if setting == "sparse" else ""
+    sparse = f"{full}, {NO_NEGATIVES}" if full else ""
+    return explain(data, about_detectors(inputs), AS_PUBLISHED, sparse)

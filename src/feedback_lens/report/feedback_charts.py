@@ -1,4 +1,4 @@
-"""Figures 2 and 6: labels by turn and in all, as people and as detectors say."""
+"""Figures 2 and 6: labels by turn and in all, as annotators and as detectors say."""
 
 from collections.abc import Mapping
 from itertools import groupby
@@ -17,7 +17,7 @@ def list_feedback_charts(inputs: Inputs) -> list[Chart]:
     """Figure 2 of each gold set and corpus, and Figure 6 of all gold sets and of all corpora."""
     detectors = inputs.axes.corpora
     turns = [
-        _draw_turns(f"gold set {name}, by people", points)
+        _draw_turns(f"gold set {name}, by annotators", points)
         for name, points in inputs.points["turn_distribution_gold"].items()
     ]
     turns += [
@@ -25,7 +25,7 @@ def list_feedback_charts(inputs: Inputs) -> list[Chart]:
         for name, points in inputs.points["turn_distribution"].items()
     ]
     counts = {
-        "gold sets, by people": inputs.metrics["count_feedback_gold"],
+        "gold sets, by annotators": inputs.metrics["count_feedback_gold"],
         "corpora, by their detectors": inputs.metrics["count_feedback"],
     }
     return [*turns, *(_draw_labels(kind, found) for kind, found in counts.items() if found)]

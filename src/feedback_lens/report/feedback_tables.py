@@ -1,4 +1,4 @@
-"""When and how often users give feedback, as people and as detectors say: Table 1, Figures 2, 6."""
+"""When and how often users give feedback, by annotators and by detectors: Table 1, Figures 2, 6."""
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
@@ -11,7 +11,13 @@ from feedback_lens.report.names import (
     match_gold_set,
     name_gold_set,
 )
-from feedback_lens.report.reasons import about_data, about_labels, explain
+from feedback_lens.report.reasons import (
+    about_data,
+    about_errors,
+    about_labels,
+    about_sparse,
+    explain,
+)
 from feedback_lens.report.values import (
     BLANK,
     DRAWN,
@@ -32,7 +38,7 @@ SHARE = ("share", "low", "high")
 
 
 def list_feedback_tables(inputs: Inputs) -> list[Table]:
-    """Table 1 and Figures 2 and 6, each by people's labels, then as the detector finds it."""
+    """Table 1 and Figures 2 and 6, each by annotators' labels, then as the detector finds it."""
     return [_compare_statistics(inputs), _show_turns(inputs), _show_labels(inputs)]
 
 
@@ -44,7 +50,7 @@ def _compare_statistics(inputs: Inputs) -> Table:
         "and the 95% interval of the percentage",
         ("conversations", "turns", *(f"turn {turn}" for turn in TURNS)),
         (*_compare_gold(inputs), *_count_detected(inputs)),
-        _explain(inputs),
+        _explain(inputs, about_sparse(inputs)),
     )
 
 
@@ -56,12 +62,12 @@ def _compare_gold(inputs: Inputs) -> Iterator[Row]:
         found: dict[str, list[Value]] = {}
         for name, setting in settings.items():
             if match_gold_set(setting, name) == paper:
-                found |= _count(counts[name], f"ours, by people ({name})", f"interval ({name})")
+                found |= _count(counts[name], f"ours, by annotators ({name})", f"interval ({name})")
         missing = f"not run: gold_sets has no such set ({paper})"
         yield compare(title, _report_statistics(published[paper]), found, missing)
     for name, setting in settings.items():
         if match_gold_set(setting, name) is None:
-            yield compare(_name_people(inputs, name), None, _count(counts[name]))
+            yield compare(_name_annotated(inputs, name), None, _count(counts[name]))
 
 
 def _count_detected(inputs: Inputs) -> Iterator[Row]:
@@ -69,8 +75,8 @@ def _count_detected(inputs: Inputs) -> Iterator[Row]:
         yield compare(_name_detected(inputs, corpus), None, _count(counts))
 
 
-def _name_people(inputs: Inputs, gold_set: str) -> str:
-    return f"{name_gold_set(inputs.axes, gold_set)}, by people"
+def _name_annotated(inputs: Inputs, gold_set: str) -> str:
+    return f"{name_gold_set(inputs.axes, gold_set)}, by annotators"
 
 
 def _name_detected(inputs: Inputs, corpus: str) -> str:
@@ -98,7 +104,7 @@ def _show_turns(inputs: Inputs) -> Table:
     gold, corpora = (
         inputs.points[figure] for figure in ("turn_distribution_gold", "turn_distribution")
     )
-    found = {_name_people(inputs, name): points for name, points in gold.items()}
+    found = {_name_annotated(inputs, name): points for name, points in gold.items()}
     found |= {_name_detected(inputs, name): points for name, points in corpora.items()}
     return Table(
         "Figure 2",
@@ -124,7 +130,7 @@ def _list_turns(points: Points) -> dict[str, list[Value]]:
 
 def _show_labels(inputs: Inputs) -> Table:
     gold, corpora = inputs.metrics["count_feedback_gold"], inputs.metrics["count_feedback"]
-    found = {_name_people(inputs, name): counts for name, counts in gold.items()}
+    found = {_name_annotated(inputs, name): counts for name, counts in gold.items()}
     found |= {_name_detected(inputs, name): counts for name, counts in corpora.items()}
     return Table(
         "Figure 6",
@@ -148,5 +154,7 @@ def _share(cell: Mapping[str, float | None]) -> Value:
     return ours_with_interval([percent(cell[name]) for name in SHARE], 0)
 
 
-def _explain(inputs: Inputs) -> str:
-    return explain(about_data(inputs.axes), "other annotators", about_labels(inputs))
+def _explain(inputs: Inputs, *more: str) -> str:
+    names = (*inputs.axes.gold_sets, *inputs.axes.corpora)
+    data, errors = about_data(inputs.axes, names), about_errors(inputs)
+    return explain(data, "other annotators", about_labels(inputs), *more, errors)

@@ -1,4 +1,4 @@
-"""The labels that people gave, for the turns of conversations that the page shows."""
+"""The labels that annotators gave, for the turns of conversations that the page shows."""
 
 from collections.abc import Mapping
 from pathlib import Path

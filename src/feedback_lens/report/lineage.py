@@ -51,7 +51,7 @@ def _describe_gold(inputs: Inputs, name: str) -> str:
     annotators = _join(f"{who} {own['turns']}" for who, own in counts["annotators"].items())
     return (
         f"{inputs.axes.gold_sets[name]}; {counts['conversations']} conversations, "
-        f"{counts['turns']} turns labeled by people; turns of each annotator: {annotators}"
+        f"{counts['turns']} turns labeled by annotators; turns of each annotator: {annotators}"
     )
 
 

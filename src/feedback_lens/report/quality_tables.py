@@ -47,7 +47,10 @@ def show_quality(inputs: Inputs) -> Table:
         tuple(SPLITS.values()),
         tuple(rows),
         explain(
-            about_data(inputs.axes), about_rater(inputs), about_tokens(inputs), about_labels(inputs)
+            about_data(inputs.axes, inputs.axes.corpora),
+            about_rater(inputs),
+            about_tokens(inputs),
+            about_labels(inputs),
         ),
     )
 
@@ -88,7 +91,9 @@ def compare_quality(inputs: Inputs) -> Table:
         "prompts",
         tuple(name.replace("_", " ") for name in COLUMNS),
         (*_compare_splits(inputs), *_compare_sets(inputs)),
-        explain(about_data(inputs.axes), about_rater(inputs), about_labels(inputs)),
+        explain(
+            about_data(inputs.axes, inputs.axes.corpora), about_rater(inputs), about_labels(inputs)
+        ),
     )
 
 

@@ -1,10 +1,20 @@
 """Why our figures differ from the paper's, in a few words."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from feedback_lens.axes import Axes
+from feedback_lens.feedback.labels import NEUTRAL
 from feedback_lens.report.inputs import ASKED, Inputs
-from feedback_lens.report.names import join
+from feedback_lens.report.names import join, list_gold_sets
+
+SAMPLE_SETS = ("lmsys", "wildchat", "sparse")  # corpora and gold sets of the sample profile
+WRITTEN = "sample data: a few hand-written conversations"
+OTHERS = "other conversations than the paper's draw"
+ERRORS = (
+    "rows as a detector finds it carry that detector's errors, which the intervals do not show: "
+    "see All detectors"
+)
 
 
 def explain(*parts: str) -> str:
@@ -13,11 +23,39 @@ def explain(*parts: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def about_data(axes: Axes) -> str:
-    """The conversations are others than the paper's."""
-    if axes.profile == "sample":
-        return "sample data: a few hand-written conversations"
-    return "other conversations than the paper's draw"
+def about_data(axes: Axes, names: Iterable[str]) -> str:
+    """The conversations of these corpora or gold sets are others than the paper's."""
+    known = SAMPLE_SETS if axes.profile == "sample" else ()
+    written = [name for name in names if name in known]
+    others = [name for name in names if name not in known]
+    if not written:
+        return OTHERS
+    return f"{WRITTEN} ({join(written)}); {OTHERS} ({join(others)})" if others else WRITTEN
+
+
+def about_sparse(inputs: Inputs) -> str:
+    """The sparse sets that have no turn without feedback; empty where there is none."""
+    counts = inputs.metrics["count_feedback_gold"]
+    names = list_gold_sets(inputs.axes, "sparse")
+    full = [name for name in names if not counts[name]["by_label"][NEUTRAL]["count"]]
+    return f"every labeled turn of a sparse set ({join(full)}) holds feedback" if full else ""
+
+
+def about_errors(inputs: Inputs) -> str:
+    """What the rows of the corpora carry, and which corpora nobody checked."""
+    if not inputs.axes.corpora:
+        return ""
+    unchecked = [
+        f"the {detector} detector was never checked on the log {corpus}"
+        for corpus, detector in inputs.axes.corpora.items()
+        if not _is_checked(inputs.axes, corpus)
+    ]
+    return "; ".join((ERRORS, *unchecked))
+
+
+def _is_checked(axes: Axes, corpus: str) -> bool:
+    names = {name.removeprefix("dense_") for name in axes.gold_sets}
+    return corpus in names and axes.corpora[corpus] in axes.detectors
 
 
 def about_labels(inputs: Inputs) -> str:

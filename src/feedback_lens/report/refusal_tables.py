@@ -48,7 +48,7 @@ def _compare_refusals(inputs: Inputs) -> Table:
         tuple(SPLITS.values()),
         tuple(rows),
         explain(
-            about_data(inputs.axes),
+            about_data(inputs.axes, inputs.axes.corpora),
             "other embeddings and clusters; the paper gives bounds",
             about_labels(inputs),
         ),

@@ -54,7 +54,11 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
         "interval (the paper prints a dash for the random ones with feedback)",
         ("with feedback", "without feedback"),
         tuple(rows),
-        explain(about_data(inputs.axes), about_replies(inputs), about_reward(inputs)),
+        explain(
+            about_data(inputs.axes, inputs.axes.trained),
+            about_replies(inputs),
+            about_reward(inputs),
+        ),
     )
 
 

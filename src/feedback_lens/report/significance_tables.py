@@ -47,7 +47,7 @@ def _compare_p_values(inputs: Inputs) -> Table:
         "p-values over questions; below them, Holm's correction over all tests",
         tuple(describe_column(inputs.axes, *column) for column in columns),
         tuple(rows),
-        explain(about_data(inputs.axes), about_models(inputs.axes)),
+        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs.axes)),
     )
 
 

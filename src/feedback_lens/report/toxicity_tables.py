@@ -41,7 +41,9 @@ def show_toxicity(inputs: Inputs) -> Table:
         f"{DRAWN}",
         tuple(SPLITS.values()),
         tuple(rows),
-        explain(about_data(inputs.axes), about_scorer(inputs), about_labels(inputs)),
+        explain(
+            about_data(inputs.axes, inputs.axes.corpora), about_scorer(inputs), about_labels(inputs)
+        ),
     )
 
 

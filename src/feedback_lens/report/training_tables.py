@@ -58,7 +58,7 @@ def _compare_scores(inputs: Inputs) -> Table:
         SCALES,
         tuple(describe_column(inputs.axes, *column) for column in columns),
         tuple(rows),
-        explain(about_data(inputs.axes), about_models(inputs.axes)),
+        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs.axes)),
     )
 
 
@@ -75,7 +75,7 @@ def _compare_qwen(inputs: Inputs) -> Table:
         SCALES,
         tuple(describe_column(inputs.axes, *column) for column in columns),
         tuple(rows),
-        explain(about_data(inputs.axes), about_models(inputs.axes)),
+        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs.axes)),
     )
 
 
@@ -149,7 +149,11 @@ def _compare_judges(inputs: Inputs) -> Table:
             *(f"{name} judge" for name in inputs.axes.judges),
         ),
         tuple(rows),
-        explain("the paper's judge is retired", about_data(inputs.axes), about_models(inputs.axes)),
+        explain(
+            "the paper's judge is retired",
+            about_data(inputs.axes, inputs.axes.trained),
+            about_models(inputs.axes),
+        ),
     )
 
 

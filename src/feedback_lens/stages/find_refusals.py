@@ -8,7 +8,6 @@ from feedback_lens.analysis.refusals import (
     REFUSAL_CLUSTERS,
     REFUSALS,
     RefusalRule,
-    describe_clusters,
     find_refusals,
 )
 from feedback_lens.options import option, path_option
@@ -46,7 +45,7 @@ def main(
     counts = count_refusals(rows)
     write_rows(rows, refusals, REFUSALS)
     write_rows(found, clusters_table, REFUSAL_CLUSTERS)
-    write_json({**counts, "clusters": describe_clusters(found)}, metrics)
+    write_json(counts, metrics)
     write_points(list_rates(counts), plot, RATE_POINTS)
 
 

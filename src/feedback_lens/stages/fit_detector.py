@@ -3,6 +3,7 @@ from pathlib import Path
 import click
 
 from feedback_lens.analysis.plots import write_points
+from feedback_lens.axes import read_axes
 from feedback_lens.feedback.local.calibration import ABSTENTION_POINTS, CALIBRATION_POINTS
 from feedback_lens.feedback.local.crossvalidation import (
     draw_abstention,
@@ -18,6 +19,7 @@ from feedback_lens.tables import write_json
 
 @click.command()
 @path_option("--gold_sets_folder")
+@path_option("--params")
 @path_option("--detector")
 @path_option("--metrics")
 @path_option("--calibration")
@@ -30,6 +32,7 @@ from feedback_lens.tables import write_json
 @option("--seed", type=int)
 def main(
     gold_sets_folder: Path,
+    params: Path,
     detector: Path,
     metrics: Path,
     calibration: Path,
@@ -42,10 +45,11 @@ def main(
     seed: int,
 ) -> None:
     """Fit the local detector on the gold labels and evaluate it out of fold."""
-    conversations, labels = read_fitting_gold(gold_sets_folder, gold_sets)
-    fitted = fit_detector(conversations, labels, folds, regularization)
+    gold = read_fitting_gold(gold_sets_folder, gold_sets, read_axes(params).gold_sets)
+    talks, labels, origins = gold.conversations, gold.labels, gold.origins
+    fitted = fit_detector(talks, labels, folds, regularization, origins)
     save_detector(fitted, detector)
-    found = predict_out_of_fold(fitted, conversations, labels, regularization)
+    found = predict_out_of_fold(fitted, talks, labels, regularization, origins)
     write_json(evaluate_out_of_fold(found, bins, resamples, seed), metrics)
     write_points(draw_calibration(found, bins), calibration, CALIBRATION_POINTS)
     write_points(draw_abstention(found), abstention, ABSTENTION_POINTS)

@@ -33,7 +33,7 @@ def main(
     turns: Path,
     metrics: Path,
 ) -> None:
-    """Read the conversations that people annotated, and their labels, as detectors see them."""
+    """Read the conversations that were annotated, and their labels, as detectors see them."""
     annotated, counts = read_gold_set(path, log_format, labels, setting, source, gold_set)
     write_rows((c.as_row() for c in annotated.list_inputs()), conversations, CONVERSATIONS)
     write_rows(annotated.list_labels(), label_table, GOLD_LABELS)

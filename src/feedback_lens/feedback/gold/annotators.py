@@ -1,7 +1,7 @@
 """Gold labels: CSV files `conversation_id,turn,labels`, several labels joined by `|`."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -84,11 +84,12 @@ def check_turns(annotations: Mapping[Key, Annotation], turns: Mapping[str, int],
 
 
 def _collect(reader: "csv.DictReader[str]", path: Path) -> dict[Key, Annotation]:
-    missing = set(COLUMNS) - set(reader.fieldnames or ())
+    reader.fieldnames = _drop_unnamed(reader.fieldnames or ())
+    missing = set(COLUMNS) - set(reader.fieldnames)
     if missing:
         raise InputError(
             f"{path}: line 1: no column {', '.join(sorted(missing))}; "
-            f"the first line is {','.join(COLUMNS)}"
+            f"the first line is {','.join(COLUMNS)}, with commas between"
         )
     annotations: dict[Key, Annotation] = {}
     for key, annotation in _read_lines(reader, path):
@@ -101,9 +102,21 @@ def _collect(reader: "csv.DictReader[str]", path: Path) -> dict[Key, Annotation]
     return annotations
 
 
+def _drop_unnamed(names: Sequence[str]) -> list[str]:
+    # spreadsheet programs pad the first line to the width of the longest row
+    named = [place for place, name in enumerate(names, start=1) if name.strip()]
+    return list(names[: max(named, default=0)])
+
+
 def _read_lines(reader: "csv.DictReader[str]", path: Path) -> Iterator[tuple[Key, Annotation]]:
+    wanted = len(reader.fieldnames or ())
     for row in reader:
         where = f"{path}: line {reader.line_num}"
+        surplus = row.get(reader.restkey, ())
+        if any(cell.strip() for cell in surplus):
+            raise InputError(
+                f"{where}: {wanted + len(surplus)} cells, {wanted} wanted; join labels with |"
+            )
         key = (_read_identifier(row["conversation_id"], where), _read_turn(row["turn"], where))
         yield key, Annotation(_read_labels(row["labels"], where), where)
 

@@ -58,10 +58,15 @@ def read_gold_set(
     (its entries by outcome) and `turns_without_label`.
 
     Raises:
-        InputError: a file cannot be read, no turn is labeled, or an annotation speaks of a
-            conversation or turn that the log lacks.
+        InputError: a file cannot be read, no turn is labeled, an annotation speaks of a
+            conversation or turn that the log lacks, or a `source` is given for a format without.
     """
-    inside = labels == log
+    if source is not None and log_format != CARRIES_LABELS:
+        raise InputError(
+            f"gold_sets.{name}.source: the format {log_format} has no sources; take it out"
+        )
+    # one path may be spelled in several ways
+    inside = labels.resolve() == log.resolve()
     if inside and log_format != CARRIES_LABELS:
         raise InputError(
             f"gold_sets.{name}.labels: a log of format {log_format!r} carries no labels; name a "

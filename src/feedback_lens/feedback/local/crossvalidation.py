@@ -1,6 +1,8 @@
+"""The local detector and what it is held against, on gold turns that none of them has seen."""
+
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from feedback_lens.feedback.local.calibration import (
 from feedback_lens.feedback.local.detector import Detector, Gold
 from feedback_lens.feedback.local.differences import compare_detectors
 from feedback_lens.feedback.local.features import Key, build_features
-from feedback_lens.feedback.local.folds import name_in_log
+from feedback_lens.feedback.local.folds import NOTHING_CUT, Origins
 from feedback_lens.feedback.local.heads import Folds, Heads, fit_heads
 from feedback_lens.feedback.local.sentences import embed_turns
 from feedback_lens.logs.conversation import Conversation
@@ -42,21 +44,27 @@ class Probabilities:
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Gold turns and what each predictor says of them, fitted without their conversations.
+    """Gold turns and what each predictor says of them, fitted without the fold they stand in.
 
     `fitted` are those with probabilities: `local`, the detector, and `minilm`, heads of the same
     folds over sentence embeddings of all-MiniLM-L6-v2. `labels` are theirs and those of `keywords`,
-    the first cue found, and `majority`, the most frequent gold label for every turn.
+    the first cue found (nothing is fitted), and `majority`, the most frequent gold label of the
+    other folds. `origins` names the conversation of the log behind each exchange cut out of one.
     """
 
     keys: list[Key]
     actual: list[str]
     fitted: Mapping[str, Probabilities]
     labels: Mapping[str, list[str]]
+    origins: Origins = field(default_factory=lambda: NOTHING_CUT)
 
 
 def predict_out_of_fold(
-    detector: Detector, conversations: Sequence[Conversation], gold: Gold, regularization: float
+    detector: Detector,
+    conversations: Sequence[Conversation],
+    gold: Gold,
+    regularization: float,
+    origins: Origins = NOTHING_CUT,
 ) -> OutOfFold:
     """Label the gold turns that the detector was fitted on, by heads that did not see them."""
     annotated = {identifier for identifier, _ in gold}
@@ -77,9 +85,9 @@ def predict_out_of_fold(
     labels = {
         **{name: found.labels for name, found in fitted.items()},
         "keywords": [label_by_keywords(turns[name][turn - 1]) for name, turn in keys],
-        "majority": [Counter(actual).most_common(1)[0][0]] * len(actual),
+        "majority": _find_majorities(actual, folds),
     }
-    return OutOfFold(keys, actual, fitted, labels)
+    return OutOfFold(keys, actual, fitted, labels, origins)
 
 
 def evaluate_out_of_fold(found: OutOfFold, bins: int, resamples: int, seed: int) -> dict[str, Any]:
@@ -90,7 +98,7 @@ def evaluate_out_of_fold(found: OutOfFold, bins: int, resamples: int, seed: int)
     `measure_calibration` of its `uncalibrated` and `calibrated` probabilities: a turn's temperature
     was fitted on other folds than its own.
     """
-    groups = [name_in_log(identifier) for identifier, _ in found.keys]
+    groups = [found.origins.get(identifier, identifier) for identifier, _ in found.keys]
     return {
         **{name: evaluate_labels(found.actual, given) for name, given in found.labels.items()},
         "differences": {
@@ -137,6 +145,18 @@ def _each_fitted(found: OutOfFold) -> list[tuple[str, Probabilities, Folds]]:
         (name, said, np.searchsorted(said.classes, found.actual))
         for name, said in found.fitted.items()
     ]
+
+
+def _find_majorities(actual: Sequence[str], folds: Folds) -> list[str]:
+    """For each turn the most frequent label of the other folds; of equal ones the first."""
+    places = folds.tolist()
+    majority = {
+        fold: Counter(
+            label for label, place in zip(actual, places, strict=True) if place != fold
+        ).most_common(1)[0][0]
+        for fold in set(places)
+    }
+    return [majority[fold] for fold in places]
 
 
 def _predict(heads: Heads, features: sparse.csr_array, folds: Folds) -> Probabilities:

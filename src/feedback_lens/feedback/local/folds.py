@@ -1,31 +1,19 @@
 """Folds of conversations, so that no detector is held against what it was fitted on."""
 
 import hashlib
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from feedback_lens.logs.conversation import Conversation
 
+# the conversation of the log behind each one that was cut out of it, by the id detectors see; a
+# conversation that is not listed is whole. An id itself tells nothing: a log may have `chat:1`
+Origins = Mapping[str, str]
+NOTHING_CUT: Final[Origins] = MappingProxyType({})
+
 _Node = tuple[int, str]
 _FIRST_TURN, _IDENTIFIER = 0, 1
-_EXCHANGE = re.compile(r"(?P<log>.+):(?P<turn>\d+)")
-
-
-def locate_in_log(conversation_id: str, turn: int) -> tuple[str, int]:
-    """The conversation and turn of the log behind those that a detector sees.
-
-    Turn 2 of `<id>:<i>`, the exchange cut out around turn i, is turn i of `<id>`.
-    """
-    cut = _EXCHANGE.fullmatch(conversation_id)
-    if cut is None or turn != 2:
-        return name_in_log(conversation_id), turn
-    return cut["log"], int(cut["turn"])
-
-
-def name_in_log(conversation_id: str) -> str:
-    """The conversation of the log that a conversation was cut out of, or its own id."""
-    cut = _EXCHANGE.fullmatch(conversation_id)
-    return cut["log"] if cut else conversation_id
 
 
 def assign_fold(first_turn: str, folds: int) -> int:
@@ -33,8 +21,10 @@ def assign_fold(first_turn: str, folds: int) -> int:
     return int(hashlib.sha256(first_turn.strip().encode()).hexdigest(), 16) % folds
 
 
-def assign_folds(conversations: Iterable[Conversation], folds: int) -> dict[str, int]:
-    """The fold of each conversation of the log, by `name_in_log`.
+def assign_folds(
+    conversations: Iterable[Conversation], folds: int, origins: Origins
+) -> dict[str, int]:
+    """The fold of each conversation by its id, and of each origin of one by its id in the log.
 
     Conversations that begin alike stand in one fold, and so do the exchanges cut out of one.
     """
@@ -47,10 +37,11 @@ def assign_folds(conversations: Iterable[Conversation], folds: int) -> dict[str,
 
     names: dict[str, _Node] = {}
     for conversation in conversations:
-        identifier = name_in_log(conversation.conversation_id)
+        identifier = conversation.conversation_id
+        origin = origins.get(identifier, identifier)
         first = (_FIRST_TURN, conversation.user_turns[0].strip())
-        least, other = sorted((find(first), find((_IDENTIFIER, identifier))))
+        least, other = sorted((find(first), find((_IDENTIFIER, origin))))
         group[other] = least
-        names[identifier] = first
+        names[identifier] = names[origin] = first
     # the least of a group is a first turn
     return {name: assign_fold(find(first)[1], folds) for name, first in names.items()}

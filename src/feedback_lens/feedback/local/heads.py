@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from feedback_lens.feedback.local.calibration import fit_temperature
+from feedback_lens.feedback.local.calibration import Indices, fit_temperature
 
 Numbers = npt.NDArray[np.float64]
 Folds = npt.NDArray[np.int64]
+_Head = tuple[Numbers, Numbers]  # weights, biases
 # of a class that a fold's rest has not seen: it is never chosen
 _NEVER = -1e9
 
@@ -22,7 +24,8 @@ class Heads:
 
     `coefficients` has shape `(folds + 1, classes, features)`, `intercepts` `(folds + 1, classes)`,
     `temperatures` `(folds + 1,)`; the last head is that of all data. The temperature of a fold's
-    head was fitted on the other folds' scores, each by the head that had not seen it.
+    head was fitted without its labels: on the other folds, each scored by a head that had seen
+    neither. Two folds leave nothing to such a head, and their temperatures are 1.
     """
 
     classes: tuple[str, ...]
@@ -61,19 +64,33 @@ def fit_heads(
     """
     classes = tuple(sorted(set(labels)))
     targets = np.array(labels)
-    fitted = [
-        _fit_head(features[rows], targets[rows], classes, regularization, standardized)
-        # no row has the last number: that head sees all
-        for rows in (np.flatnonzero(fold_of_row != fold) for fold in range(folds + 1))
-    ]
-    coefficients = np.stack([weights for weights, _ in fitted])
-    intercepts = np.stack([biases for _, biases in fitted])
-    plain = Heads(classes, coefficients, intercepts, np.ones(folds + 1))
-    scores = plain.score(features, fold_of_row)
-    actual = np.searchsorted(classes, targets)
-    others = [fold_of_row != fold for fold in range(folds + 1)]
-    temperatures = np.array([fit_temperature(scores[rows], actual[rows]) for rows in others])
+
+    def fit(*unseen: int) -> _Head:
+        rows = np.flatnonzero(~np.isin(fold_of_row, unseen))
+        return _fit_head(features[rows], targets[rows], classes, regularization, standardized)
+
+    heads = [*(fit(fold) for fold in range(folds)), fit()]
+    # what no head may score stays no number, so that a use of it shows
+    scores = np.full((folds + 1, len(targets), len(classes)), np.nan)
+    # there is no fold of the last number: that head sees all, and the others see it
+    for one, other in combinations(range(folds + 1), 2):
+        weights, biases = fit(one, other) if other < folds else heads[one]
+        for unseen, scored in ((one, other), (other, one)):
+            rows = np.flatnonzero(fold_of_row == scored)
+            scores[unseen, rows] = features[rows] @ weights.T + biases
+    temperatures = _fit_temperatures(scores, np.searchsorted(classes, targets), fold_of_row)
+    coefficients, intercepts = (np.stack(parts) for parts in zip(*heads, strict=True))
     return Heads(classes, coefficients, intercepts, temperatures)
+
+
+def _fit_temperatures(scores: Numbers, actual: Indices, fold_of_row: Folds) -> Numbers:
+    """`scores[fold]` are logits by heads that saw neither the fold nor the row's own."""
+    folds = len(scores) - 1
+    temperatures = np.ones(folds + 1)
+    for fold in range(folds + 1) if folds > 2 else [folds]:
+        others = fold_of_row != fold
+        temperatures[fold] = fit_temperature(scores[fold, others], actual[others])
+    return temperatures
 
 
 def softmax(scores: Numbers) -> Numbers:
@@ -89,7 +106,7 @@ def _fit_head(
     classes: tuple[str, ...],
     regularization: float,
     standardized: Sequence[slice],
-) -> tuple[Numbers, Numbers]:
+) -> _Head:
     from sklearn.linear_model import LogisticRegression
 
     weights = np.zeros((len(classes), features.shape[1]))

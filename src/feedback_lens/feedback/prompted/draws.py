@@ -2,16 +2,23 @@
 
 All requests, with those that are asked again, go through one stream of the assistant: its places
 in flight stay taken to the end of the log, a Batch API gets whole files, and a plan sees all that
-is missing. Memory holds what is under way, and what waits for an answer before it.
+is missing. Memory holds what is under way, what waits for an answer before it, and, for
+a request that comes again to be tallied once, eight bytes of each: 0.8 MB per 100,000 requests.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from feedback_lens.calls.asking import TALLY, Assistant
 from feedback_lens.calls.request import Request, Response
 from feedback_lens.feedback.prompted.reading import Reading
+
+RECENT: Final = 4096  # digests that are held unsorted: to sort in each by itself would be slow
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,30 @@ class _Pending:
 Answered = tuple[tuple[str, int, int], Reading]
 
 
+class Digests:
+    """The keys of requests that were met, each as its first 64 bits.
+
+    Two of a million different keys share them with a probability of 10^12 / 2^65, 3 in 10^8.
+    """
+
+    def __init__(self) -> None:
+        self._sorted: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
+        self._recent: set[int] = set()
+
+    def add(self, key: str) -> bool:
+        """Take a key, of hex digits; whether it is met for the first time."""
+        digest = int(key[:16], 16)
+        place = int(np.searchsorted(self._sorted, np.uint64(digest)))
+        if digest in self._recent or digest in self._sorted[place : place + 1].tolist():
+            return False
+        self._recent.add(digest)
+        if len(self._recent) == RECENT:
+            recent = np.fromiter(self._recent, np.uint64, RECENT)
+            self._sorted = np.union1d(self._sorted, recent)
+            self._recent.clear()
+        return True
+
+
 class Draws:
     """The answers to questions: iterate once, then ask for the tally.
 
@@ -53,7 +84,7 @@ class Draws:
         self._again: deque[_Pending] = deque()
         self._waiting: dict[str, deque[_Pending]] = {}
         self._done: dict[int, Answered] = {}
-        self._counted: set[str] = set()
+        self._counted = Digests()
         self._tally = dict.fromkeys(TALLY, 0)
 
     def __iter__(self) -> Iterator[Answered]:
@@ -110,9 +141,8 @@ class Draws:
         return _Pending(pending.number, question, pending.reasked + 1, first)
 
     def _count(self, key: str, pending: _Pending, response: Response) -> None:
-        if key in self._counted:
+        if not self._counted.add(key):
             return
-        self._counted.add(key)
         self._tally["calls"] += 1
         self._tally["reasked"] += pending.reasked > 0
         self._tally["uncounted"] += response.prompt_tokens is None

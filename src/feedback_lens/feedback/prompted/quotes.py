@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
+from itertools import takewhile
 from typing import Final, Literal
 
 from feedback_lens.logs.conversation import Conversation
@@ -18,6 +19,8 @@ MARGIN: Final = 0.1  # by which it has to beat the next turn
 COMPARED: Final = 200  # characters at the beginning: they tell texts apart, and the ratio is slow
 # a shorter quotation is compared with whole turns alone: many turns begin with a "no"
 LEAST_BEGINNING: Final = 20
+# characters, those as wide as two as two; a shorter part of a turn could be anybody's "you"
+LEAST_PART: Final = 8
 _ALIKE = str.maketrans(
     {
         **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2035`\xb4\u02bc", "'"),
@@ -39,19 +42,29 @@ class _Shown(dict[int, int | None]):
 
 _SHOWN = _Shown()
 _ELLIPSIS = re.compile(r"\.{3,}")
+_BLANK = re.compile(r"\s+")
+_SENTENCE_ENDS = frozenset(".!?\u3002\uff61\u061f\u06d4\u0964")
 
 
 def place_quotes(quotes: Sequence[str], conversation: Conversation) -> list[Place]:
     """The user turn that each quotation is of, where that is certain.
 
     A quotation is of a turn after the first that it equals but for case, blanks, kinds of quotes,
-    and punctuation around it; else of the one that holds it, as whole words, or, where it leaves
-    words out by an ellipsis, its parts in order; else of the one that it is close to. Equal turns
-    are taken in order where they are as many as the quotations that equal them. `extra` is a
-    quotation of the first turn or of a reply; `unplaced` fits nothing, `ambiguous` several turns.
+    and punctuation around it; else of the only one that holds it, as whole words, or, where it
+    leaves words out by an ellipsis, its parts in order; else of the one that it is close to. Equal
+    turns are taken in order where they are as many as the quotations that equal them.
+
+    Of what a turn holds, a part of at least `LEAST_PART` characters is certain where neither the
+    first turn nor a reply holds it too. Whole sentences at its beginning, which the prompt allows,
+    need but one of the two: a user repeats a question, or begins with a short "No.".
+
+    `extra` is a quotation of the first turn or of a reply alone; `unplaced` fits nothing; the rest
+    is `ambiguous`.
     """
     turns = {
-        number: fold(text) for number, text in enumerate(conversation.user_turns, 1) if number > 1
+        number: _fold_lines(text)
+        for number, text in enumerate(conversation.user_turns, 1)
+        if number > 1
     }
     others = [fold(text) for text in (conversation.user_turns[0], *conversation.replies)]
     members: dict[str, list[int]] = {}
@@ -59,7 +72,7 @@ def place_quotes(quotes: Sequence[str], conversation: Conversation) -> list[Plac
         members.setdefault(fold(quote), []).append(index)
     places: dict[int, Place] = {}
     for quote, indexes in members.items():
-        equal = [number for number, text in turns.items() if text == quote]
+        equal = [number for number, text in turns.items() if _join(text) == quote]
         if quote and len(equal) == len(indexes):
             places.update(zip(indexes, equal, strict=True))
         else:
@@ -72,10 +85,7 @@ def fold(text: str) -> str:
 
     Characters that do not show are left out; a text of nothing but punctuation keeps it.
     """
-    shown = unify(text).casefold().translate(_SHOWN)
-    blank = " ".join(shown.split())
-    outer = (character for character in set(blank) if _is_outer(character))
-    return blank.strip("".join(outer)) or blank
+    return _join(_fold_lines(text))
 
 
 def unify(text: str) -> str:
@@ -83,24 +93,58 @@ def unify(text: str) -> str:
     return unicodedata.normalize("NFKC", text.translate(_ALIKE)).translate(_ALIKE)
 
 
+def _fold_lines(text: str) -> str:
+    """A text as `fold` gives it, character for character, with the ends of its lines."""
+    shown = unify(text).casefold().translate(_SHOWN).strip()
+    blank = _BLANK.sub(lambda found: "\n" if "\n" in found[0] else " ", shown)
+    outer = (character for character in set(blank) if _is_outer(character))
+    return blank.strip("".join(outer)) or blank
+
+
+def _join(lines: str) -> str:
+    return lines.replace("\n", " ")
+
+
 def _is_outer(character: str) -> bool:
     return character.isspace() or unicodedata.category(character).startswith("P")
 
 
 def _place(
-    quote: str, equal: Sequence[int], turns: Mapping[int, str], others: Sequence[str]
+    quote: str, equal: Sequence[int], lines: Mapping[int, str], others: Sequence[str]
 ) -> Place:
     if not quote:
         return "unplaced"
     if equal:
         return equal[0] if len(equal) == 1 else "ambiguous"
-    if quote in others:
-        return "extra"
-    if holders := [number for number, text in turns.items() if _holds(text, quote)]:
-        return holders[0] if len(holders) == 1 else "ambiguous"
-    if any(_holds(text, quote) for text in others):
-        return "extra"
-    return _find_close(quote, turns, others)
+    turns = {number: _join(text) for number, text in lines.items()}
+    holders = [number for number, text in turns.items() if _holds(text, quote)]
+    is_elsewhere = any(_holds(text, quote) for text in others)
+    if not holders:
+        return "extra" if is_elsewhere or quote in others else _find_close(quote, turns, others)
+    doubts = is_elsewhere + _is_short(quote)
+    allowed = int(_begins(lines[holders[0]], quote))
+    return holders[0] if len(holders) == 1 and doubts <= allowed else "ambiguous"
+
+
+def _is_short(quote: str) -> bool:
+    """Whether even the longest part of a quotation has too few characters to be certain."""
+    return all(
+        sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in part) < LEAST_PART
+        for part in _cut_parts(quote)
+    )
+
+
+def _begins(lines: str, quote: str) -> bool:
+    """Whether a longer text begins with a quotation that ends where a sentence or a line does."""
+    if not _join(lines).startswith(quote):
+        return False
+    rest = lines[len(quote) :]
+    between = "".join(takewhile(_is_outer, rest))
+    if "\n" in between:
+        return True
+    # scripts without case may have no blank after the mark; 2.5 and example.com have none
+    is_apart = " " in between or not _is_of_word(rest[len(between) :][:1])
+    return is_apart and not _SENTENCE_ENDS.isdisjoint(between)
 
 
 def _find_close(quote: str, turns: Mapping[int, str], others: Sequence[str]) -> Place:
@@ -133,11 +177,15 @@ def _ratio(quote: str, text: str) -> float:
 def _holds(text: str, quote: str) -> bool:
     """Whether a text holds the parts of a quotation, in order and as whole words."""
     position = 0
-    for part in filter(None, (fold(part) for part in _ELLIPSIS.split(quote))):
+    for part in _cut_parts(quote):
         position = _find_words(text, part, position)
         if position < 0:
             return False
     return position > 0
+
+
+def _cut_parts(quote: str) -> list[str]:
+    return [part for part in map(fold, _ELLIPSIS.split(quote)) if part]
 
 
 def _find_words(text: str, part: str, start: int) -> int:
@@ -151,7 +199,10 @@ def _find_words(text: str, part: str, start: int) -> int:
 
 
 def _joins(left: str, right: str) -> bool:
-    """Whether two characters stand in one word; scripts without case may have no blanks."""
-    return all(c.isdigit() or c.lower() != c.upper() for c in (left, right)) and bool(
-        left and right
-    )
+    """Whether two characters stand in one word."""
+    return bool(left and right) and _is_of_word(left) and _is_of_word(right)
+
+
+def _is_of_word(character: str) -> bool:
+    """Whether a word goes on beside the character; scripts without case may have no blanks."""
+    return character.isdigit() or character.lower() != character.upper()

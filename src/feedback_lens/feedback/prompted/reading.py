@@ -41,9 +41,9 @@ class Reading:
     each (its sum over `FATES` is `entries`): `placed` on a turn; `extra`, of a turn that was not to
     be labeled, or of an assistant's words; `repeated`, saying of a turn what an entry before it
     says; `conflicting` with another entry of its turn; `unknown`, without a turn or a known label;
-    `unplaced`, a quotation that fits no turn; `ambiguous`, one that fits several. `missing` are
-    turns that no entry speaks of where each should have one, `unreadable_replies` those that are
-    not the JSON object asked for.
+    `unplaced`, a quotation that fits no turn; `ambiguous`, one that may be of another turn or of a
+    reply, or is too short to tell. `missing` are turns that no entry speaks of where each should
+    have one, `unreadable_replies` those that are not the JSON object asked for.
     """
 
     outcome: str

@@ -1,0 +1,53 @@
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from feedback_lens.report.charts import CHARACTER, draw_stacks
+from feedback_lens.report.svg import WIDTH
+from report_page import build
+from report_world import write_world
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+LONG = "x" * 200
+# into the title: whether page and lineage are no wider than the window, and what marks an edge
+MEASURE = """<script>
+const wide = (element) => element.scrollWidth > element.clientWidth;
+const lineage = document.querySelector("#lineage .scroll");
+const outside = [...document.querySelectorAll("svg text")].filter((text) => {
+  const [box, drawing] = [text, text.ownerSVGElement].map((each) => each.getBoundingClientRect());
+  return box.left < drawing.left || box.right > drawing.right;
+});
+document.title = [wide(document.documentElement), wide(lineage), outside.length,
+  getComputedStyle(lineage).backgroundAttachment].join("; ");
+</script>"""
+
+
+@pytest.mark.parametrize("count", [1, 15_872, 1_000_000])
+def test_no_text_of_stacked_bars_passes_the_drawing(count):
+    shares = {"NEG_1": 0.25, "NEU": 0.75}
+    svg = draw_stacks("Labels", [("turn 5+", f"n = {count}", shares)], ()).svg
+    texts = re.findall(r'<text class="[^"]*" x="([\d.]+)"[^>]*text-anchor="(\w+)">([^<]+)<', svg)
+    assert len(texts) == 4
+    for x, anchor, text in texts:
+        width = CHARACTER * len(text)
+        first = float(x) - width * {"start": 0, "middle": 0.5, "end": 1}[anchor]
+        assert first >= 0
+        assert first + width <= WIDTH
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+def test_on_a_phone_long_ids_are_broken_and_an_edge_that_hides_something_has_a_shadow(tmp_path):
+    page = build(write_world(tmp_path)).replace("prompted (by claude)", LONG)
+    assert LONG in page
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+    path = tmp_path / "phone.html"
+    path.write_text(page.replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
+    flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --dump-dom"
+    place = [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=500,900", path.as_uri()]
+    command = [CHROMIUM, *flags.split(), *place]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    title = re.search(r"<title>(.*?)</title>", run.stdout)[1]
+    assert title == "false; false; 0; local, local, scroll, scroll"
