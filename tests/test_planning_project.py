@@ -50,7 +50,7 @@ def test_each_stage_sends_what_was_planned_for_it(project: Project) -> None:
         assert bases == dict.fromkeys(
             ("label", "label_gold", "rate_prompts", "regenerate", "judge"), "parameters"
         )
-        assert fresh["run_first"] == ["answer_base", "fit_detector", "ingest", "read_gold"]
+        assert fresh["run_first"] == ["answer_base", "fit_detector", "ingest"]
         assert fresh["total"]["is_complete"] is False
         for stage in ("rate_prompt_sets", "label", "label_gold", "rate_prompts", "regenerate"):
             if first := read_plan(project, settings, stage)["run_first"]:
