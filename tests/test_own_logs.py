@@ -12,7 +12,7 @@ from endpoint import environment, serve
 from pipeline_project import SMALL, Project
 
 pytestmark = pytest.mark.pipeline
-REAL_LOGS = Path(__file__).parents[2] / "shared/real/logs"
+LOGS = Path(__file__).parents[2] / "shared/real/logs"
 SLICE = 36
 OWN = {
     **SMALL,
@@ -51,18 +51,16 @@ BY_RECORDED_REPLIES = {
     "run.models.corpora": ["own"],
     "train_reward.pairs.corpora": ["own"],
 }
-needs_real_logs = pytest.mark.skipif(
-    not REAL_LOGS.is_dir(), reason=f"the real logs are not here: {REAL_LOGS}"
-)
+needs_real_logs = pytest.mark.skipif(not LOGS.is_dir(), reason="real logs, not in Git: ../shared")
 
 
 def copy_slice(folder: Path) -> None:
     """The first real conversations, as files of the user's own."""
     raw = folder / "data/raw"
     raw.mkdir(parents=True)
-    with (REAL_LOGS / "lmsys_schema.jsonl").open("rb") as lines:
+    with (LOGS / "lmsys_schema.jsonl").open("rb") as lines:
         (raw / "lmsys.jsonl").write_bytes(b"".join(islice(lines, SLICE)))
-    table = pq.read_table(REAL_LOGS / "wildchat_schema.parquet")
+    table = pq.read_table(LOGS / "wildchat_schema.parquet")
     pq.write_table(table.slice(0, SLICE), raw / "wildchat.parquet")
 
 
