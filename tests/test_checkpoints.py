@@ -5,7 +5,9 @@ import pytest
 
 from feedback_lens.training.checkpoints import (
     choose_run_folder,
+    drop_run,
     find_whole_checkpoint,
+    publish,
     replaced_folder,
 )
 
@@ -52,3 +54,19 @@ def test_each_run_has_its_own_folder_under_the_main_checkout(monkeypatch, tmp_pa
     assert one.parent == other.parent == tmp_path / ".feedback-lens" / "runs"
     assert one != other
     assert choose_run_folder({"seed": 1}) == one
+
+
+@pytest.mark.parametrize("to_be_kept", [True, False])
+def test_a_finished_model_takes_its_place_and_stays_apart_where_it_is_kept(tmp_path, to_be_kept):
+    final, checkpoint = tmp_path / "run" / "final", tmp_path / "out" / "checkpoint"
+    final.mkdir(parents=True)
+    (final / "model.safetensors").write_text("weights")
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "stale").touch()
+    publish(final, checkpoint, to_be_kept)
+    assert [path.name for path in checkpoint.iterdir()] == ["model.safetensors"]
+    # two names of one file would change together
+    assert (checkpoint / "model.safetensors").stat().st_nlink == (1 if to_be_kept else 2)
+    drop_run(final.parent)
+    assert not final.parent.exists()
+    assert (checkpoint / "model.safetensors").read_text() == "weights"

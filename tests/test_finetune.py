@@ -1,33 +1,19 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from feedback_lens.errors import InputError
-from feedback_lens.tables import write_rows
 from feedback_lens.training.finetune import TrainingSet, finetune
 from tiny_model import build_tiny_model
+from training_process import contents, finish, start, wait_for_step, write_set
 from training_rows import SETTINGS, make_rows
 
-MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-SCHEMA = pa.schema(
-    [
-        ("conversation_id", pa.string()),
-        ("turn", pa.int32()),
-        ("prompt", MESSAGES),
-        ("completion", MESSAGES),
-        ("desirable", pa.bool_()),
-        ("held_out", pa.bool_()),
-    ]
-)
+LORA = {"lora_rank": 4, "lora_alpha": 8, "lora_dropout": 0.1, "keep": "adapter"}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +31,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (make_rows(6, desirable=3), replace(SETTINGS, batch=1), "KTO needs 2 or more"),
         (make_rows(6), replace(SETTINGS, max_length=5), "raise train.max_length"),
         (make_rows(6), replace(SETTINGS, max_length=97), "over the model's context of 96"),
+        (make_rows(6), replace(SETTINGS, keep="adapter"), "keep is adapter and train.lora_rank 0"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused(base, tmp_path, rows, settings, message):
@@ -66,9 +53,17 @@ def test_held_out_loss_falls_and_the_card_tells_the_run(base, tmp_path, monkeypa
     assert card["held_out_loss"]["after"] < card["held_out_loss"]["before"]
     assert (card["method"], card["seed"], card["data"]["sha256"]) == ("sft", 7, "feed")
     assert card["held_out_reward_margin"] is None
+    assert card["rewards"] is None
+    assert card["processes"] == 1
+    assert card["trained_tokens"] == 2 * card["preflight"]["tokens"]  # of 2 epochs
+    assert card["trained_weights"] == card["weights"]
     assert card["preflight"]["rows"] == 48  # 60 less every fifth
     assert list(card["loss"]) == [str(step) for step in range(1, 25)]  # 2 epochs of 48 / 4 steps
-    assert "training_args.bin" not in {path.name for path in (tmp_path / "out").iterdir()}
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {
+        *("card.json", "config.json", "generation_config.json", "model.safetensors"),
+        *("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"),
+    }
     assert list((tmp_path / ".feedback-lens" / "runs").iterdir()) == []
     assert "rows: 48" in capsys.readouterr().err
 
@@ -80,6 +75,13 @@ def test_kto_prefers_held_out_desirable_replies(base, tmp_path, monkeypatch):
     assert card["method"] == "kto"
     assert (card["preflight"]["desirable"], card["preflight"]["undesirable"]) == (24, 24)
     assert card["held_out_reward_margin"] > 0
+    assert list(card["rewards"]) == ["chosen", "rejected", "margins"]
+    chosen, rejected, margins = card["rewards"].values()
+    # steps whose rows are of one class have no margin
+    assert 0 < len(margins) == len(chosen.keys() & rejected.keys()) < 24
+    for step, margin in margins.items():
+        assert margin == pytest.approx(chosen[step] - rejected[step], abs=1e-5)
+    assert sum(list(margins.values())[-5:]) > sum(list(margins.values())[:5])
 
 
 @pytest.mark.training
@@ -96,43 +98,63 @@ def test_another_seed_orders_the_rows_otherwise_and_ends_in_other_weights(
         assert len(weights) == 2
 
 
-def start(workspace: Path, training_set: Path, base: Path) -> subprocess.Popen[str]:
-    settings = asdict(replace(SETTINGS, epochs=6, save_every=2))
-    options = " ".join(f"--{name} {value}" for name, value in settings.items())
-    workspace.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        f"{sys.executable} -m feedback_lens.stages.train --training_set {training_set} "
-        f"--base_model {base} --recipe neg_scratch --seed 3 --checkpoint out --card card.json {options}".split(),
-        cwd=workspace,
-        env={**os.environ, "DVC_ROOT": str(workspace), "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.training
-@pytest.mark.parametrize("desirable", [None, 30])
-def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(base, tmp_path, desirable):
-    training_set = tmp_path / "set.parquet"
-    write_rows(make_rows(60, desirable), training_set, SCHEMA)
-    undisturbed = start(tmp_path / "undisturbed", training_set, base)
-    assert undisturbed.wait() == 0, undisturbed.communicate()[1]
+@pytest.mark.parametrize(
+    ("desirable", "settings"), [(None, {}), (30, {}), (30, LORA)], ids=["sft", "kto", "kto_lora"]
+)
+def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(base, tmp_path, desirable, settings):
+    training_set = write_set(tmp_path, desirable)
+    finish(start(tmp_path / "undisturbed", training_set, base, **settings))
 
-    killed = start(tmp_path / "killed", training_set, base)
-    runs = tmp_path / "killed" / ".feedback-lens" / "runs"
+    killed = start(tmp_path / "killed", training_set, base, **settings)
     # 72 steps: at step 6 most of the run is still to come
-    while killed.poll() is None and not list(runs.glob("*/checkpoint-6/trainer_state.json")):
-        time.sleep(0.01)
+    run = wait_for_step(killed, tmp_path / "killed", 6)
     os.kill(killed.pid, signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "out").exists()
     # and one that was half written when the machine went down
-    (next(runs.iterdir()) / "checkpoint-70").mkdir()
+    (run / "checkpoint-70").mkdir()
 
-    again = start(tmp_path / "killed", training_set, base)
-    _, errors = again.communicate()
-    assert again.returncode == 0, errors
-    assert "resuming from" in errors
-    expected = {p.name: p.read_bytes() for p in (tmp_path / "undisturbed" / "out").iterdir()}
-    assert {p.name: p.read_bytes() for p in (tmp_path / "killed" / "out").iterdir()} == expected
-    assert list(runs.iterdir()) == []
+    assert "resuming from" in finish(start(tmp_path / "killed", training_set, base, **settings))
+    assert contents(tmp_path / "killed" / "out") == contents(tmp_path / "undisturbed" / "out")
+    assert list(run.parent.iterdir()) == []
+
+
+@pytest.mark.training
+def test_sigterm_and_ctrl_c_end_a_run_with_a_checkpoint_that_is_resumed_from(base, tmp_path):
+    training_set = write_set(tmp_path, None)
+    finish(start(tmp_path / "undisturbed", training_set, base))
+    for kind, step in ((signal.SIGTERM, 4), (signal.SIGINT, 20)):
+        stopped = start(tmp_path / "stopped", training_set, base, save_every=4)
+        run = wait_for_step(stopped, tmp_path / "stopped", step)
+        stopped.send_signal(kind)
+        _, errors = stopped.communicate()
+        assert stopped.returncode == 75, errors
+        assert f"{kind.name}: stopping with a checkpoint after this step" in errors
+        assert f"{kind.name} stopped the training after step" in errors
+        assert not (tmp_path / "stopped" / "out").exists()
+    newest = max(int(path.name.split("-")[1]) for path in run.glob("checkpoint-*"))
+    errors = finish(start(tmp_path / "stopped", training_set, base, save_every=4))
+    assert f"checkpoint-{newest}\n" in errors
+    out = contents(tmp_path / "stopped" / "out")
+    out.pop("card.json")  # says save_every
+    expected = contents(tmp_path / "undisturbed" / "out")
+    assert out == {name: expected[name] for name in out}
+
+
+@pytest.mark.training
+def test_a_run_that_another_process_trains_is_waited_for_and_its_result_taken(base, tmp_path):
+    training_set = write_set(tmp_path, None)
+    root = {"DVC_ROOT": str(tmp_path)}
+    first = start(tmp_path / "first", training_set, base, root)
+    run = wait_for_step(first, tmp_path, 2)
+    second = start(tmp_path / "second", training_set, base, root)
+    said, heard = finish(first), finish(second)
+    assert "rows: 48" in said
+    assert f"process {first.pid} on " in heard
+    assert "waiting for its result" in heard
+    assert "rows: 48" not in heard
+    assert contents(tmp_path / "first" / "out") == contents(tmp_path / "second" / "out")
+    cards = [tmp_path / name / "card.json" for name in ("first", "second")]
+    assert cards[0].read_bytes() == cards[1].read_bytes()
+    assert list(run.parent.iterdir()) == []

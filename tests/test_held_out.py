@@ -48,8 +48,14 @@ def test_the_loss_is_a_mean_over_tokens_and_leaves_undesirable_rows_out():
 
 
 def test_the_reward_margin_is_beta_times_the_difference_of_mean_gains():
+    examples = [example([0], [1], d) for d in (True, True, False, False)]
+    # gains 2, 4, -1 and -3: .1 * (3 - -2) = .5; variances 2 and 2: .1 * sqrt(2 / 2 + 2 / 2)
+    before, after = [-5.0, -6.0, -7.0, -7.0], [-3.0, -2.0, -8.0, -10.0]
+    assert reward_margin(examples, before, after, 0.1) == pytest.approx((0.5, 0.1 * 2**0.5))
+
+
+def test_the_reward_margin_s_error_needs_two_examples_of_each_class():
     examples = [example([0], [1], d) for d in (True, True, False)]
-    # gains 2, 4 and -1: .1 * (3 - -1) = .4
-    margin = reward_margin(examples, [-5.0, -6.0, -7.0], [-3.0, -2.0, -8.0], 0.1)
-    assert margin == pytest.approx(0.4)
-    assert reward_margin(examples[:2], [0, 0], [1, 1], 0.1) is None
+    # gains 1, 1 and 0
+    assert reward_margin(examples, [0, 0, 0], [1, 1, 0], 0.1) == (pytest.approx(0.1), None)
+    assert reward_margin(examples[:2], [0, 0], [1, 1], 0.1) == (None, None)

@@ -14,6 +14,10 @@ SETTINGS = TrainSettings(
     warmup_share=0.1,
     max_length=64,
     save_every=4,
+    lora_rank=0,
+    lora_alpha=16,
+    lora_dropout=0,
+    keep="float32",
 )
 
 

@@ -15,6 +15,7 @@ from feedback_lens.calls.models import (
     choose_device,
     configure_libraries,
     context_of,
+    load_causal_model,
     load_tokenizer,
     name_local_model,
     read_batch_size,
@@ -32,7 +33,7 @@ def open_local_assistant(purpose: str, folder: Path) -> Assistant:
     """The model in a folder, which answers in process under a name of its content.
 
     Raises:
-        InputError: the folder holds no model.
+        InputError: the folder holds no model, or an adapter whose base is missing.
     """
     name, plan = name_local_model(folder), current_plan()
     return Assistant(
@@ -123,12 +124,11 @@ class LocalSender:
 def _load(folder: Path) -> tuple[Any, Any]:
     configure_libraries()
     import torch
-    from transformers import AutoModelForCausalLM
 
     tokenizer = load_tokenizer(folder)
     device = choose_device()
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval()
+    model = load_causal_model(folder, dtype).to(device).eval()
     # the request alone says how to sample
     model.generation_config.update(do_sample=False, temperature=None, top_p=None, top_k=None)
     model.generation_config.pad_token_id = tokenizer.pad_token_id

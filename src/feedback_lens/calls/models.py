@@ -1,6 +1,7 @@
 """Folders of transformers models: their name, loading, and batches of rows of like length."""
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from feedback_lens.errors import InputError
 # what decides a model's output; cards, training state and the like do not
 _DECISIVE = (
     "config.json",
+    "adapter_config.json",
     "generation_config.json",
     "*.safetensors",
     "*.safetensors.index.json",
@@ -39,13 +41,16 @@ def configure_libraries() -> None:
 def hash_model(folder: Path) -> str:
     """SHA-256 over the names and bytes of the files that decide the model's output, 64 digits.
 
+    Those of an adapter's base are among them.
+
     Raises:
-        InputError: the folder holds no model.
+        InputError: the folder holds no model, or an adapter whose base is missing.
     """
     files = {path for pattern in _DECISIVE for path in folder.glob(pattern) if path.is_file()}
-    if folder / "config.json" not in files:
+    base = find_base(folder)
+    if base is None and folder / "config.json" not in files:
         raise InputError(f"{folder}: no model (config.json is missing); `dvc repro` makes it")
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(hash_model(base).encode() if base else b"")
     for path in sorted(files):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
@@ -60,6 +65,44 @@ def name_local_model(folder: Path) -> str:
         InputError: the folder holds no model.
     """
     return f"local:{folder.name}@{hash_model(folder)[:16]}"
+
+
+def find_base(folder: Path) -> Path | None:
+    """The folder of the base that a LoRA adapter belongs to; null where `folder` holds no adapter.
+
+    The adapter names it as it was trained: relative to the project's root.
+
+    Raises:
+        InputError: the base is not there, or is an adapter itself.
+    """
+    config = folder / "adapter_config.json"
+    if not config.is_file():
+        return None
+    base = Path(json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    if not (base / "config.json").is_file() or (base / config.name).is_file():
+        raise InputError(
+            f"{config}: base_model_name_or_path {str(base)!r} is no whole model in "
+            f"{Path.cwd()}; run from the project's root, with the base there (`dvc pull`)"
+        )
+    return base
+
+
+def load_causal_model(folder: Path, dtype: Any) -> Any:
+    """The language model of a folder; an adapter comes merged into its base.
+
+    Raises:
+        InputError: as `find_base`.
+    """
+    configure_libraries()
+    from transformers import AutoModelForCausalLM
+
+    base = find_base(folder)
+    model = AutoModelForCausalLM.from_pretrained(base or folder, dtype=dtype)
+    if base is None:
+        return model
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, folder).merge_and_unload()
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -7,6 +7,7 @@ from feedback_lens.options import option, path_option
 from feedback_lens.tables import read_rows, write_json
 from feedback_lens.training.checkpoints import hash_file
 from feedback_lens.training.finetune import TrainingSet, finetune
+from feedback_lens.training.launching import is_first_process
 from feedback_lens.training.trainers import TrainSettings
 
 
@@ -26,6 +27,10 @@ from feedback_lens.training.trainers import TrainSettings
 @option("--warmup_share", type=click.FloatRange(0, 1, max_open=True))
 @option("--max_length", type=click.IntRange(2))
 @option("--save_every", type=click.IntRange(1))
+@option("--lora_rank", type=click.IntRange(0))
+@option("--lora_alpha", type=click.IntRange(1))
+@option("--lora_dropout", type=click.FloatRange(0, 1, max_open=True))
+@option("--keep", type=click.Choice(["float32", "bfloat16", "adapter"]))
 def main(
     training_set: Path,
     base_model: Path,
@@ -44,7 +49,8 @@ def main(
         settings=TrainSettings(**settings),
         checkpoint=checkpoint,
     )
-    write_json(content, card)
+    if is_first_process():
+        write_json(content, card)
 
 
 if __name__ == "__main__":

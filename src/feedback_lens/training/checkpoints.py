@@ -13,6 +13,7 @@ from typing import Any
 from feedback_lens.tables import write_json
 
 CARD = "card.json"
+FINAL = "final"  # a finished model in its run's folder, written whole or not at all
 _LIBRARIES = ("accelerate", "tokenizers", "torch", "transformers", "trl")
 
 
@@ -38,9 +39,9 @@ def write_model(model: Any, tokenizer: Any, card: Mapping[str, Any], folder: Pat
         write_json(card, temporary / CARD)
 
 
-def name_versions() -> dict[str, str]:
-    """The libraries that decide the weights, with their versions."""
-    return {library: version(library) for library in _LIBRARIES}
+def name_versions(*further: str) -> dict[str, str]:
+    """The libraries that decide the weights, and further ones, with their versions."""
+    return {library: version(library) for library in sorted((*_LIBRARIES, *further))}
 
 
 def choose_run_folder(identity: Mapping[str, Any]) -> Path:
@@ -49,7 +50,7 @@ def choose_run_folder(identity: Mapping[str, Any]) -> Path:
     It lies beside the response store, outside DVC's outs (which DVC deletes before a run), in the
     main checkout, which DVC_ROOT names in repro, exp run, --temp and --queue alike.
     """
-    content = json.dumps({**identity, "versions": name_versions()}, sort_keys=True)
+    content = json.dumps(identity, sort_keys=True)
     name = hashlib.sha256(content.encode()).hexdigest()[:16]
     return Path(os.environ.get("DVC_ROOT", ".")) / ".feedback-lens" / "runs" / name
 
@@ -74,6 +75,29 @@ def _is_whole(checkpoint: Path) -> bool:
 
 def _step(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix("checkpoint-"))
+
+
+def publish(final: Path, checkpoint: Path, to_be_kept: bool) -> None:
+    """Put a finished model in its place: whole, and apart from `final` where that is kept."""
+    place = shutil.copy2 if to_be_kept else _link
+    with replaced_folder(checkpoint) as temporary:
+        for path in final.iterdir():
+            place(path, temporary / path.name)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def drop_run(run: Path) -> None:
+    """Remove a run's folder; whatever is cut short, no half of a finished model is left."""
+    final = run / FINAL
+    if final.is_dir():
+        final.rename(run / "dropped")
+    shutil.rmtree(run, ignore_errors=True)
 
 
 def hash_file(path: Path) -> str:

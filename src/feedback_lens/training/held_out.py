@@ -1,6 +1,8 @@
 """Loss and implicit reward on rows that were kept apart from training."""
 
+import math
 from collections.abc import Sequence
+from statistics import mean, variance
 from typing import Any
 
 from feedback_lens.calls.models import batch_by_length, pad_right
@@ -17,7 +19,8 @@ def measure_log_likelihoods(
     device = next(model.parameters()).device
     sums = [0.0] * len(examples)
     lengths = [len(e.prompt) + len(e.completion) for e in examples]
-    with torch.inference_mode():
+    # not inference_mode: what it makes of sharded weights could not be trained afterwards
+    with torch.no_grad():
         for batch in batch_by_length(lengths, batch_size):
             inputs = pad_right([examples[i].prompt + examples[i].completion for i in batch], pad)
             logits = model(**{name: part.to(device) for name, part in inputs.items()}).logits
@@ -60,16 +63,21 @@ def reward_margin(
     before: Sequence[float],
     after: Sequence[float],
     beta: float,
-) -> float | None:
-    """Mean implicit reward of desirable minus that of undesirable examples; null where one lacks.
+) -> tuple[float | None, float | None]:
+    """Mean implicit reward of desirable minus that of undesirable examples, and its standard error.
 
     The implicit reward of a completion is beta times the gain of its log-likelihood over the
-    reference, which is the model before training.
-    Source: Ethayarajh et al. 2024 (KTO), section 4.
+    reference, which is the model before training. The margin is null where a class lacks, the
+    error where one has fewer than two examples.
+    Source: Ethayarajh et al. 2024 (KTO), section 4; the error as in Welch's test.
     """
     gains: dict[bool | None, list[float]] = {True: [], False: [], None: []}
     for example, old, new in zip(examples, before, after, strict=True):
         gains[example.desirable].append(beta * (new - old))
-    if not gains[True] or not gains[False]:
-        return None
-    return sum(gains[True]) / len(gains[True]) - sum(gains[False]) / len(gains[False])
+    good, bad = gains[True], gains[False]
+    if not good or not bad:
+        return None, None
+    margin = mean(good) - mean(bad)
+    if min(len(good), len(bad)) < 2:
+        return margin, None
+    return margin, math.sqrt(variance(good) / len(good) + variance(bad) / len(bad))

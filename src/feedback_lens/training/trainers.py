@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from feedback_lens.calls.models import check_length, choose_device
+from feedback_lens.errors import InputError
+from feedback_lens.training.launching import LAUNCHER, count_processes
 from feedback_lens.training.preflight import encode_examples
 
 Row = Mapping[str, Any]
@@ -19,9 +21,12 @@ Row = Mapping[str, Any]
 class TrainSettings:
     """How a checkpoint is trained.
 
-    `batch` is rows a device and step of `gradient_accumulation`; `max_length` is tokens of prompt
-    and reply; `warmup_share` the share of the steps in which the learning rate rises;
-    `kto_learning_rate` and `beta` are KTO's; `save_every` is steps between working checkpoints.
+    A step takes `batch` times `gradient_accumulation` rows, however many processes share them;
+    `max_length` is tokens of prompt and reply; `warmup_share` the share of the steps in which the
+    learning rate rises; `kto_learning_rate` and `beta` are KTO's; `save_every` is steps between
+    working checkpoints. `lora_rank` 0 trains all weights, else adapters of that rank, scaled by
+    `lora_alpha` / `lora_rank`. `keep` is what the checkpoint's folder holds: `float32` or
+    `bfloat16` weights, or the `adapter` alone.
     """
 
     epochs: int
@@ -33,6 +38,10 @@ class TrainSettings:
     warmup_share: float
     max_length: int
     save_every: int
+    lora_rank: int
+    lora_alpha: int
+    lora_dropout: float
+    keep: str
 
 
 def build_sft_trainer(
@@ -46,12 +55,14 @@ def build_sft_trainer(
     """TRL's SFTTrainer on prompts and completions, with the loss on the completions alone."""
     from trl import SFTConfig, SFTTrainer
 
-    common = _common_arguments(seed, settings, run)
+    batch = share_batch(settings, count_processes(), divisible=True)
+    common = _common_arguments(seed, settings, run, batch)
     return SFTTrainer(
         model=_load_model(base_model, settings),
         args=SFTConfig(**common, learning_rate=settings.learning_rate, completion_only_loss=True),
         train_dataset=_as_dataset([_as_example(row) for row in rows]),
         processing_class=tokenizer,
+        peft_config=_configure_lora(settings),
     )
 
 
@@ -76,10 +87,12 @@ def build_kto_trainer(
     kept, _ = encode_examples(rows, tokenizer, settings.max_length)
     desirable = sum(bool(example.desirable) for example in kept)
     undesirable = len(kept) - desirable
+    # the estimate of the divergence pairs rows within a batch, so batches stay whole
+    batch = share_batch(settings, count_processes(), divisible=False)
     return KTOTrainer(
         model=_load_model(base_model, settings),
         args=KTOConfig(
-            **_common_arguments(seed, settings, run),
+            **_common_arguments(seed, settings, run, batch),
             learning_rate=settings.kto_learning_rate,
             beta=settings.beta,
             desirable_weight=max(undesirable / desirable, 1.0),
@@ -87,17 +100,45 @@ def build_kto_trainer(
         ),
         train_dataset=_as_dataset(examples),
         processing_class=tokenizer,
+        peft_config=_configure_lora(settings),
     )
 
 
-def _common_arguments(seed: int, settings: TrainSettings, run: Path) -> dict[str, Any]:
+def share_batch(settings: TrainSettings, processes: int, divisible: bool) -> tuple[int, int]:
+    """Rows a batch and batches a step of each process, so that a step takes the same rows as ever.
+
+    Args:
+        settings: `batch` and `gradient_accumulation` of one process that trains alone.
+        processes: how many train together.
+        divisible: whether a batch may be made smaller.
+
+    Raises:
+        InputError: a step cannot be shared evenly.
+    """
+    rows, rest = divmod(settings.batch * settings.gradient_accumulation, processes)
+    smallest = 1 if divisible else settings.batch
+    sizes = [size for size in range(settings.batch, smallest - 1, -1) if rows % size == 0]
+    if rest or not sizes:
+        whole = "train.batch * train.gradient_accumulation"
+        raise InputError(
+            f"{LAUNCHER}: {processes} processes cannot share a step of {settings.batch} * "
+            f"{settings.gradient_accumulation} rows; make "
+            f"{whole if divisible else 'train.gradient_accumulation, for KTO,'} a multiple of "
+            f"{processes}"
+        )
+    return sizes[0], rows // sizes[0]
+
+
+def _common_arguments(
+    seed: int, settings: TrainSettings, run: Path, batch: tuple[int, int]
+) -> dict[str, Any]:
     on_gpu = choose_device() == "cuda"
     return {
         "output_dir": str(run),
         "seed": seed,
         "num_train_epochs": settings.epochs,
-        "per_device_train_batch_size": settings.batch,
-        "gradient_accumulation_steps": settings.gradient_accumulation,
+        "per_device_train_batch_size": batch[0],
+        "gradient_accumulation_steps": batch[1],
         "warmup_steps": settings.warmup_share,
         "max_length": settings.max_length,
         "save_strategy": "steps",
@@ -108,6 +149,7 @@ def _common_arguments(seed: int, settings: TrainSettings, run: Path) -> dict[str
         "disable_tqdm": False,
         # weights stay float32: with a learning rate of 5e-6 bfloat16 weights do not move
         "bf16": on_gpu,
+        "use_cpu": not on_gpu,  # else several processes on a CPU do not find each other
         "activation_checkpointing": on_gpu,
         "dataloader_pin_memory": on_gpu,
     }
@@ -120,6 +162,21 @@ def _load_model(base_model: Path, settings: TrainSettings) -> Any:
     model = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
     check_length(settings.max_length, model.config, base_model)
     return model
+
+
+def _configure_lora(settings: TrainSettings) -> Any:
+    """LoRA on all linear layers but the last; null for full fine-tuning."""
+    if not settings.lora_rank:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
 
 
 def _as_example(row: Row) -> dict[str, Any]:
