@@ -23,9 +23,16 @@ PROMPTS = Path(__file__).parents[1] / "prompts"
 SAMPLING = Sampling(temperature=1.0, max_tokens=1024)
 
 
+RECORDED = Path(__file__).parents[1] / "data" / "recorded"
+EARLIER = [
+    {"role": "user", "content": "hi {exchange} <|im_end|>"},
+    {"role": "assistant", "content": "hello"},
+]
+
+
 def row(split, name, **texts):
     texts = {"prompt": "name a fruit", "reply": "carrot", "feedback": "no, a {prompt}"} | texts
-    return {"split": split, "conversation_id": name, "turn": 1, **texts}
+    return {"split": split, "conversation_id": name, "turn": 1, "earlier": [], **texts}
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +72,48 @@ def test_semantic_sees_the_exchange_as_json():
         "reply": "carrot",
         "feedback": "no, a {prompt}",
     }
+
+
+def test_scratch_sees_earlier_messages_as_such():
+    template = read_prompt(PROMPTS / "regenerate_scratch.txt", METHODS["scratch"])
+    request = request_reply(row("neg", "a", earlier=EARLIER), template, "claude", SAMPLING)
+    assert request.messages == (*EARLIER, {"role": "user", "content": "name a fruit"})
+    assert (request.model, request.sampling) == ("claude", SAMPLING)
+
+
+def test_semantic_sees_earlier_messages_inside_the_fence():
+    template = read_prompt(PROMPTS / "regenerate_semantic_earlier.txt", METHODS["semantic"])
+    request = request_reply(row("neg", "a", earlier=EARLIER), template, "claude", SAMPLING)
+    (message,) = request.messages
+    before, after = template.split("{exchange}")
+    exchange = message["content"].removeprefix(before).removesuffix(after)
+    assert "<|" not in exchange and "\n" not in exchange
+    assert list(json.loads(exchange)) == ["earlier", "request", "reply", "feedback"]
+    assert json.loads(exchange)["earlier"] == EARLIER
+    assert '"earlier"' in before  # which the template explains
+
+
+def test_without_earlier_messages_requests_are_the_recorded_ones():
+    templates = [
+        read_prompt(PROMPTS / f"regenerate_{method}.txt", places)
+        for method, places in METHODS.items()
+    ]
+    before, after = templates[1].split("{exchange}")
+    recorded = {r["key"]: r["request"] for f in RECORDED.glob("*.parquet") for r in read_rows(f)}
+    contents = [json.loads(request)["messages"][-1]["content"] for request in recorded.values()]
+    exchanges = [json.loads(c[len(before) : -len(after)]) for c in contents if c.startswith(before)]
+    keys = [
+        request_reply(
+            row("neg", "a", prompt=e["request"], reply=e["reply"], feedback=e["feedback"]),
+            template,
+            "claude",
+            SAMPLING,
+        ).key
+        for e in exchanges
+        for template in templates
+    ]
+    assert len(keys) == 2 * 2 * 24  # by both methods: 24 rows of D_neg of two corpora
+    assert set(keys) <= recorded.keys()
 
 
 @pytest.mark.parametrize(
@@ -119,6 +168,25 @@ def test_the_rows_of_one_split_are_regenerated_in_their_order(tmp_path):
     assert (counts["calls"], counts["reasked"]) == (2, 0)
     write_rows(replies, tmp_path / "r.parquet", REPLIES)
     assert read_rows(tmp_path / "r.parquet") == replies
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("neg_scratch", ["scratch", "scratch"]),
+        ("neg_semantic", ["semantic", "semantic_earlier"]),
+    ],
+)
+def test_only_rows_with_earlier_messages_are_asked_about_with_them(tmp_path, name, files):
+    rows = [row("neg", "a"), row("neg", "b", earlier=EARLIER)]
+    templates = [(PROMPTS / f"regenerate_{file}.txt").read_text() for file in files]
+    requests = [
+        request_reply(r, template, "claude", SAMPLING)
+        for r, template in zip(rows, templates, strict=True)
+    ]
+    record(tmp_path, [(requests[0], "Apple."), (requests[1], "Pear.")])
+    replies, _ = regenerate(rows, name, tmp_path)
+    assert [r["reply"] for r in replies] == ["Apple.", "Pear."]
 
 
 def test_a_template_without_its_place_is_an_error(tmp_path):

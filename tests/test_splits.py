@@ -30,11 +30,11 @@ LABELS = {
 }
 
 
-def draw(talks, labels, sizes, salt):
+def draw(talks, labels, sizes, salt, disjoint=False, earlier_turns=0):
     own = [
         (t, {turn: v for (c, turn), v in labels.items() if c == t.conversation_id}) for t in talks
     ]
-    return split_by_feedback(own, sizes, salt)
+    return split_by_feedback(own, sizes, salt, disjoint, earlier_turns)
 
 
 def keys(rows, split=None):
@@ -42,22 +42,41 @@ def keys(rows, split=None):
 
 
 def test_a_sub_conversation_is_two_exchanges_in_a_row():
-    rows = list(cut_sub_conversations(dialogue("a", "u1", "m1", "u2", "m2", "u3", "m3")))
+    talk = dialogue("a", "u1", "m1", "u2", "m2", "u3", "m3", user_id="x")
+    rows = list(cut_sub_conversations(talk, 0))
+    same = {"conversation_id": "a", "user_id": "x", "earlier": []}
     first = {"prompt": "u1", "reply": "m1", "feedback": "u2", "next_reply": "m2"}
     second = {"prompt": "u2", "reply": "m2", "feedback": "u3", "next_reply": "m3"}
     assert rows == [
-        {"conversation_id": "a", "turn": 1, **first},
-        {"conversation_id": "a", "turn": 2, **second},
+        {**same, "turn": 1, **first},
+        {**same, "turn": 2, **second},
     ]
+
+
+@pytest.mark.parametrize(
+    ("turns", "before_u3"),
+    [
+        (0, []),
+        (1, ["user u2", "assistant m2"]),
+        (2, ["user u1", "assistant m1", "user u2", "assistant m2"]),
+        (9, ["user u1", "assistant m1", "user u2", "assistant m2"]),
+        (None, ["user u1", "assistant m1", "user u2", "assistant m2"]),
+    ],
+)
+def test_as_many_exchanges_go_before_a_sub_conversation_as_are_wished(turns, before_u3):
+    talk = dialogue("a", "u1", "m1", "u2", "m2", "u3", "m3", "u4", "m4")
+    rows = {row["turn"]: row["earlier"] for row in cut_sub_conversations(talk, turns)}
+    assert [f"{m['role']} {m['content']}" for m in rows[3]] == before_u3
+    assert rows[1] == []  # nothing goes before u1
 
 
 @pytest.mark.parametrize("texts", [["u1"], ["u1", "m1"], ["u1", "m1", "u2"]])
 def test_less_than_two_exchanges_have_no_sub_conversation(texts):
-    assert list(cut_sub_conversations(dialogue("a", *texts))) == []
+    assert list(cut_sub_conversations(dialogue("a", *texts), 0)) == []
 
 
 def test_a_last_turn_without_a_reply_ends_no_sub_conversation():
-    rows = cut_sub_conversations(dialogue("a", "u1", "m1", "u2", "m2", "u3"))
+    rows = cut_sub_conversations(dialogue("a", "u1", "m1", "u2", "m2", "u3"), 0)
     assert [row["turn"] for row in rows] == [1]
 
 
@@ -116,7 +135,53 @@ def test_rand_is_drawn_without_regard_to_the_label():
 def test_an_unreadable_or_missing_label_is_drawn_by_rand_alone():
     rows = draw([talk("a", 2), talk("b", 2)], {("a", 2): None}, ALL, "salt")
     assert {(row["split"], row["label"]) for row in rows} == {("rand", None)}
-    assert count_splits(rows) == {"rand": {"rows": 2, "labels": {"unlabeled": 2}}}
+    assert count_splits(rows) == {"rand": {"rows": 2, "labels": {"unlabeled": 2}, "shared": {}}}
+
+
+@given(st.tuples(*[st.integers(0, 45)] * 3))
+def test_disjoint_splits_are_drawn_in_turn_from_what_is_left(numbers):
+    sizes = dict(zip(ALL, numbers, strict=True))
+    # the same by drawing all of each split and taking away, without bounds on memory
+    whole = draw(TALKS, LABELS, ALL, "salt")
+    expected, taken = {}, set()
+    for split in ("rand", "pos", "neg"):
+        free = [key for key in keys(whole, split) if key[0] not in taken]
+        expected[split] = free[: sizes[split]]
+        taken |= {name for name, _ in expected[split]}
+    rows = draw(TALKS, LABELS, sizes, "salt", disjoint=True)
+    assert keys(rows) == [key for split in ALL for key in expected[split]]
+    names = [row["conversation_id"] for row in rows]
+    assert len(names) == len(set(names))
+
+
+def test_disjoint_or_not_rand_is_the_same_sample_of_all_conversations():
+    sizes = {"neg": 10, "pos": 10, "rand": 20}
+    apart, together = (draw(TALKS, LABELS, sizes, "salt", disjoint) for disjoint in (True, False))
+    assert keys(apart, "rand") == keys(together, "rand")
+    # and splits that are not disjoint have conversations in common
+    assert {n for n, _ in keys(together, "rand")} & {n for n, _ in keys(together, "neg")}
+
+
+@pytest.mark.parametrize("disjoint", [True, False])
+@given(st.text(min_size=1), st.sampled_from(FINE))
+def test_one_more_conversation_changes_at_most_one_row_of_a_split(disjoint, name, label):
+    sizes = {"neg": 10, "pos": 5, "rand": 12}
+    before = draw(TALKS, LABELS, sizes, "salt", disjoint)
+    added = LABELS | {(f"new {name}", turn): label for turn in (2, 3, 4)}
+    after = draw([*TALKS, talk(f"new {name}")], added, sizes, "salt", disjoint)
+    for split in sizes:
+        old, new = (set(keys(rows, split)) for rows in (before, after))
+        assert len(old - new) <= 1 and len(new - old) <= 1
+
+
+@given(st.integers(0, 45), st.integers(0, 45))
+def test_a_smaller_disjoint_split_is_a_part_of_the_larger_where_those_before_it_stay(size, more):
+    for split, before in (("rand", {}), ("pos", {"rand": 15}), ("neg", {"rand": 15, "pos": 3})):
+        small, large = (
+            keys(draw(TALKS, LABELS, before | {split: n}, "salt", disjoint=True), split)
+            for n in (size, size + more)
+        )
+        assert small == large[:size]
 
 
 def label_rows(*keys):
@@ -140,18 +205,44 @@ def test_labels_of_another_corpus_are_an_error_that_names_one(strays):
         list(pair_with_labels([talk("a", 2), talk("c", 2)], iter(label_rows(*strays))))
 
 
+def counted(split, name, user, label="NEG_1"):
+    return {"split": split, "conversation_id": name, "user_id": user, "label": label}
+
+
 def test_counts_are_by_split_and_label():
     rows = [
-        {"split": split, "label": label}
+        counted(split, "a", None, label)
         for split, label in (("neg", "NEG_1"), ("neg", "NEG_2"), ("neg", "NEG_1"), ("pos", "POS"))
     ]
     assert count_splits(rows) == {
-        "neg": {"rows": 3, "labels": {"NEG_1": 2, "NEG_2": 1}},
-        "pos": {"rows": 1, "labels": {"POS": 1}},
+        "neg": {
+            "rows": 3,
+            "labels": {"NEG_1": 2, "NEG_2": 1},
+            "shared": {"pos": {"conversations": 1, "users": 0}},  # nobody knows the user
+        },
+        "pos": {"rows": 1, "labels": {"POS": 1}, "shared": {}},
+    }
+
+
+def test_counts_tell_what_each_two_splits_share():
+    rows = [
+        *(counted("neg", *pair) for pair in (("a", "x"), ("b", "x"), ("c", "y"), ("d", None))),
+        *(counted("pos", *pair) for pair in (("a", "x"), ("e", "y"))),
+        *(counted("rand", *pair) for pair in (("d", None), ("f", "z"), ("e", "y"))),
+    ]
+    counts = count_splits(rows)
+    assert {split: counts[split]["shared"] for split in counts} == {
+        "neg": {
+            "pos": {"conversations": 1, "users": 2},  # a; x and y
+            "rand": {"conversations": 1, "users": 1},  # d; y
+        },
+        "pos": {"rand": {"conversations": 1, "users": 1}},  # e; y
+        "rand": {},
     }
 
 
 def test_rows_have_the_columns_of_the_table(tmp_path):
-    rows = draw(TALKS, LABELS, ALL, "salt")
+    rows = draw(TALKS, LABELS, ALL, "salt", earlier_turns=None)
+    assert any(row["earlier"] for row in rows)
     write_rows(rows, tmp_path / "s.parquet", SPLITS)
     assert read_rows(tmp_path / "s.parquet") == rows

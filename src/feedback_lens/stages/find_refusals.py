@@ -10,12 +10,14 @@ from feedback_lens.analysis.refusals import (
     RefusalRule,
     find_refusals,
 )
+from feedback_lens.analysis.split_rows import read_first_rows, rows_option
 from feedback_lens.options import option, path_option
-from feedback_lens.tables import read_rows, write_json, write_rows
+from feedback_lens.tables import write_json, write_rows
 
 
 @click.command()
 @path_option("--splits")
+@rows_option
 @path_option("--refusals")
 @path_option("--clusters_table")
 @path_option("--metrics")
@@ -28,6 +30,7 @@ from feedback_lens.tables import read_rows, write_json, write_rows
 @option("--shown", type=click.IntRange(1))
 def main(
     splits: Path,
+    rows_per_split: int | None,
     refusals: Path,
     clusters_table: Path,
     metrics: Path,
@@ -41,7 +44,7 @@ def main(
 ) -> None:
     """Find the replies that refuse, by clusters of their embeddings."""
     rule = RefusalRule(opening, clusters, stretch, threshold, seed)
-    rows, found = find_refusals(read_rows(splits), rule, shown)
+    rows, found = find_refusals(read_first_rows(splits, rows_per_split), rule, shown)
     counts = count_refusals(rows)
     write_rows(rows, refusals, REFUSALS)
     write_rows(found, clusters_table, REFUSAL_CLUSTERS)

@@ -12,12 +12,14 @@ from feedback_lens.analysis.quality_summary import (
     summarize_quality,
 )
 from feedback_lens.analysis.rating_options import rating_options
+from feedback_lens.analysis.split_rows import read_first_rows, rows_option
 from feedback_lens.options import path_option
-from feedback_lens.tables import read_rows, write_json, write_rows
+from feedback_lens.tables import write_json, write_rows
 
 
 @click.command()
 @path_option("--splits")
+@rows_option
 @path_option("--ratings")
 @path_option("--counts")
 @path_option("--metrics")
@@ -25,6 +27,7 @@ from feedback_lens.tables import read_rows, write_json, write_rows
 @rating_options
 def main(
     splits: Path,
+    rows_per_split: int | None,
     ratings: Path,
     counts: Path,
     metrics: Path,
@@ -34,7 +37,7 @@ def main(
     seed: int,
 ) -> None:
     """Rate the quality of the prompts in the splits of a corpus."""
-    rows, totals = rate_prompts(list_split_prompts(read_rows(splits)), rating)
+    rows, totals = rate_prompts(list_split_prompts(read_first_rows(splits, rows_per_split)), rating)
     summary = summarize_quality(rows, resamples, seed)
     tests = compare_splits(rows, resamples, seed)
     write_rows(rows, ratings, RATINGS)

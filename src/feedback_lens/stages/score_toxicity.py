@@ -4,15 +4,17 @@ from pathlib import Path
 import click
 
 from feedback_lens.analysis.plots import write_points
+from feedback_lens.analysis.split_rows import read_first_rows, rows_option
 from feedback_lens.analysis.toxicity import PLOT_COLUMNS, TOXICITY, list_points, score_toxicity
 from feedback_lens.analysis.toxicity_summary import summarize_toxicity
 from feedback_lens.moderation.scorers import ScoringPolicy, scoring_options
 from feedback_lens.options import option, path_option
-from feedback_lens.tables import read_rows, write_json, write_rows
+from feedback_lens.tables import write_json, write_rows
 
 
 @click.command()
 @path_option("--splits")
+@rows_option
 @path_option("--assistant")
 @path_option("--toxicity")
 @path_option("--counts")
@@ -23,6 +25,7 @@ from feedback_lens.tables import read_rows, write_json, write_rows
 @scoring_options
 def main(
     splits: Path,
+    rows_per_split: int | None,
     assistant: Path,
     toxicity: Path,
     counts: Path,
@@ -34,7 +37,10 @@ def main(
 ) -> None:
     """Score the toxicity of the prompts that drew negative, positive and any feedback."""
     rows, totals = score_toxicity(
-        rows=read_rows(splits), policy=policy, recorded=assistant, today=date.today()
+        rows=read_first_rows(splits, rows_per_split),
+        policy=policy,
+        recorded=assistant,
+        today=date.today(),
     )
     write_rows(rows, toxicity, TOXICITY)
     write_json(totals, counts)

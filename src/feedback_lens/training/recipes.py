@@ -3,13 +3,21 @@
 Source: paper section 7.1; KTO on D_neg and D_pos with the original replies.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from feedback_lens.errors import InputError
 from feedback_lens.logs.conversation import MESSAGE
+from feedback_lens.training.exclusions import (
+    REASONS,
+    RULED,
+    AssemblyRules,
+    Candidate,
+    find_leaked_rows,
+    sift,
+)
 from feedback_lens.training.partition import choose_held_out
 
 TRAINING_SET = pa.schema(
@@ -22,35 +30,47 @@ TRAINING_SET = pa.schema(
         ("held_out", pa.bool_()),
     ]
 )
+Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
-Splits = Sequence[Mapping[str, Any]]
-Replies = Mapping[str, Sequence[Mapping[str, Any]]]
+Splits = Sequence[Row]
+Replies = Mapping[str, Sequence[Row]]
 
 
-def assemble(recipe: str, splits: Splits, replies: Replies, held_out_share: float) -> Rows:
-    """The training set of a recipe (rows of `TRAINING_SET`).
+def assemble(
+    recipe: str, splits: Splits, replies: Replies, leakage: Iterable[Row], rules: AssemblyRules
+) -> tuple[Rows, dict[str, Any]]:
+    """The training set of a recipe (rows of `TRAINING_SET`), and where its candidates went.
 
     Args:
         recipe: `kto`, or the name of a regeneration to imitate.
         splits: rows of `SPLITS`.
         replies: rows of `REPLIES` by regeneration.
-        held_out_share: share of conversations, by a hash of their id, kept for evaluation; of KTO's
-            desirable and undesirable rows alike.
+        leakage: rows of `LEAKAGE`.
+        rules: what is left out or kept apart.
+
+    Returns:
+        The rows, and counts: `rows` to train on, `held_out_rows` and `excluded` by reason are
+        together all candidates; `kept_despite` are the rows that a rule would have left out.
 
     Raises:
-        InputError: the recipe is unknown.
+        InputError: the recipe is unknown, or no row is left to train on.
     """
-    if recipe in RECIPES:
-        rows = RECIPES[recipe](splits)
-    elif recipe in replies:
-        rows = imitate_replies(splits, replies[recipe], recipe.partition("_")[0])
-    else:
-        known = [*RECIPES, *replies]
-        raise InputError(f"run.models.recipes: {recipe!r} is unknown; {', '.join(known)} are known")
-    held_out = choose_held_out_rows(rows, held_out_share)
+    leaked = find_leaked_rows(leakage, {row["split"] for row in splits})
+    found = sift(_list_candidates(recipe, splits, replies), leaked, rules)
+    rows = [_make_example(candidate) for candidate in found.kept]
+    held_out = choose_held_out_rows(rows, rules.held_out_share)
     for row in rows:
         row["held_out"] = row["conversation_id"] in held_out
-    return rows
+    apart = sum(row["held_out"] for row in rows)
+    excluded = {reason: found.excluded[reason] for reason in REASONS}
+    if len(rows) == apart:
+        raise InputError(_explain_empty(recipe, apart, excluded))
+    return rows, {
+        "rows": len(rows) - apart,
+        "held_out_rows": apart,
+        "excluded": excluded,
+        "kept_despite": {reason: found.despite[reason] for reason in RULED},
+    }
 
 
 def choose_held_out_rows(rows: Rows, share: float) -> set[str]:
@@ -63,39 +83,51 @@ def choose_held_out_rows(rows: Rows, share: float) -> set[str]:
     return choose_held_out(desirable, share) | choose_held_out(others, share)
 
 
-def imitate_replies(splits: Splits, replies: Sequence[Mapping[str, Any]], split: str) -> Rows:
-    """SFT on the whole replies of a regeneration; one that is cut off or refused is no example."""
-    prompts = {
-        (row["conversation_id"], row["turn"]): row["prompt"]
-        for row in splits
-        if row["split"] == split
-    }
-    return [
-        _example(reply, prompts[(reply["conversation_id"], reply["turn"])], reply["reply"], None)
-        for reply in replies
-        if reply["outcome"] == "answered"
-    ]
+def imitate_replies(
+    splits: Splits, replies: Sequence[Row], regeneration: str
+) -> Iterator[Candidate]:
+    """SFT on the replies of a regeneration."""
+    split = regeneration.partition("_")[0]
+    rows = {(row["conversation_id"], row["turn"]): row for row in splits if row["split"] == split}
+    for reply in replies:
+        row = rows[reply["conversation_id"], reply["turn"]]
+        yield Candidate(row, reply["reply"], reply["outcome"], None)
 
 
-def contrast_feedback(splits: Splits) -> Rows:
+def contrast_feedback(splits: Splits) -> Iterator[Candidate]:
     """KTO on the log's own replies: those praised are desirable, those criticized are not."""
-    return [
-        _example(row, row["prompt"], row["reply"], row["split"] == "pos")
-        for row in splits
-        if row["split"] in ("neg", "pos") and row["reply"].strip()
-    ]
+    for row in splits:
+        if row["split"] in ("neg", "pos"):
+            yield Candidate(row, row["reply"], "answered", row["split"] == "pos")
 
 
-RECIPES: dict[str, Callable[[Splits], Rows]] = {"kto": contrast_feedback}
+RECIPES: dict[str, Callable[[Splits], Iterator[Candidate]]] = {"kto": contrast_feedback}
 
 
-def _example(
-    row: Mapping[str, Any], prompt: str, completion: str, desirable: bool | None
-) -> dict[str, Any]:
+def _list_candidates(recipe: str, splits: Splits, replies: Replies) -> Iterator[Candidate]:
+    if recipe in RECIPES:
+        return RECIPES[recipe](splits)
+    if recipe in replies:
+        return imitate_replies(splits, replies[recipe], recipe)
+    known = ", ".join([*RECIPES, *replies])
+    raise InputError(f"run.models.recipes: {recipe!r} is unknown; {known} are known")
+
+
+def _make_example(candidate: Candidate) -> dict[str, Any]:
+    row = candidate.row
     return {
         "conversation_id": row["conversation_id"],
         "turn": row["turn"],
-        "prompt": [{"role": "user", "content": prompt}],
-        "completion": [{"role": "assistant", "content": completion}],
-        "desirable": desirable,
+        "prompt": [*row["earlier"], {"role": "user", "content": row["prompt"]}],
+        "completion": [{"role": "assistant", "content": candidate.reply}],
+        "desirable": candidate.desirable,
     }
+
+
+def _explain_empty(recipe: str, held_out: int, excluded: Mapping[str, int]) -> str:
+    reasons = {"held out": held_out, **excluded}
+    told = ", ".join(f"{reason} {count}" for reason, count in reasons.items() if count)
+    return (
+        f"assemble: recipe {recipe!r} has no row left to train on ({told or 'no candidates'}); "
+        "enlarge the splits, change the rules of `assemble`, or take the recipe out of run.models"
+    )

@@ -1,5 +1,8 @@
 """Regenerated replies: `scratch` (m_scra) answers u_i, `semantic` (m_sem) revises m_i by u_(i+1).
 
+Both see the messages before u_i where the splits have them (`earlier`); in the paper they do not.
+The reward model never sees them: it scores a reply to u_i, with or without u_(i+1).
+
 Source: paper section 5.1.
 """
 
@@ -16,6 +19,8 @@ from feedback_lens.errors import InputError
 from feedback_lens.prompts import fence, read_prompt, render
 
 METHODS = {"scratch": {"prompt"}, "semantic": {"exchange"}}
+# scratch has earlier messages as real ones, so that its prompt need not speak of them
+_WITH_EARLIER = {"scratch": "scratch", "semantic": "semantic_earlier"}
 REPLIES = pa.schema(
     [
         ("conversation_id", pa.string()),
@@ -43,14 +48,18 @@ def parse_regeneration(name: str) -> tuple[str, str]:
 
 
 def request_reply(row: Mapping[str, Any], template: str, model: str, sampling: Sampling) -> Request:
-    """The request for one sub-conversation (a row of `SPLITS`); the template is the method's."""
-    exchange = {
-        "request": row["prompt"],
-        "reply": row["reply"],
-        "feedback": row["feedback"],
-    }
+    """The request for one sub-conversation (a row of `SPLITS`); the template is the method's.
+
+    The messages in `earlier` stand in the exchange where the template shows one; else they go
+    before the prompt, as messages of their own.
+    """
+    earlier = row.get("earlier") or []
+    exchange = {"earlier": earlier} if earlier else {}
+    exchange |= {"request": row["prompt"], "reply": row["reply"], "feedback": row["feedback"]}
     prompt = render(template, {"prompt": row["prompt"], "exchange": fence(exchange)})
-    return ask_user(model, prompt, sampling)
+    if "{exchange}" in template:
+        return ask_user(model, prompt, sampling)
+    return Request(model, (*earlier, {"role": "user", "content": prompt}), sampling)
 
 
 def read_reply(row: Mapping[str, Any], response: Response, model: str) -> dict[str, Any]:
@@ -75,17 +84,25 @@ def regenerate_replies(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """New replies (rows of `REPLIES`) for one split of `rows`, and their counts by outcome.
 
-    `prompts` is the folder with `regenerate_<method>.txt`.
+    `prompts` is the folder with `regenerate_scratch.txt`, `regenerate_semantic.txt` and, for rows
+    with earlier messages, `regenerate_semantic_earlier.txt`.
 
     Raises:
         InputError: the name, the template or the model is not usable.
     """
     split, method = parse_regeneration(regeneration)
-    template = read_prompt(prompts / f"regenerate_{method}.txt", METHODS[method])
+    plain, with_earlier = (
+        read_prompt(prompts / f"regenerate_{name}.txt", METHODS[method])
+        for name in (method, _WITH_EARLIER[method])
+    )
     assistant = open_assistant("regenerate", policy.model, policy.source)
     chosen = [row for row in rows if row["split"] == split]
+    templates = (with_earlier if row["earlier"] else plain for row in chosen)
     responses = assistant.ask(
-        [request_reply(row, template, assistant.model, policy.sampling) for row in chosen],
+        [
+            request_reply(row, template, assistant.model, policy.sampling)
+            for row, template in zip(chosen, templates, strict=True)
+        ],
         lambda index, response: holds_text(response),
         policy.reasks,
     )
