@@ -59,7 +59,8 @@ def win_rate(a: Scores, b: Scores, resamples: int, seed: int) -> dict[str, float
     """Share of the sub-conversations with both scores where A's is higher, ties counting half.
 
     Keys: `win_rate` (0 to 1, null where `n` is 0), `ties` and `n` (sub-conversations), `low` and
-    `high` (95% percentile bootstrap over sub-conversations, null with fewer than two).
+    `high` (95% percentile bootstrap over sub-conversations, null with fewer than two). Where all
+    sub-conversations agree the bootstrap has no width: it is no proof of a rate of 0 or 1.
     """
     shared = a.keys() & b.keys()
     wins = sum(a[key] > b[key] for key in shared)

@@ -7,7 +7,17 @@ from feedback_lens.options import list_option, option, path_option
 from feedback_lens.tables import read_rows, write_json
 from feedback_lens.training.tiny_reward import RewardSettings, pair_replies, train_reward
 
-CARD_METRICS = ("pairs", "held_out_accuracy", "train_accuracy")
+CARD_METRICS = (
+    "pairs",
+    "conversations",
+    "held_out_accuracy",
+    "held_out_low",
+    "held_out_high",
+    "held_out_right",
+    "held_out_wrong",
+    "held_out_p",
+    "train_accuracy",
+)
 
 
 @click.command()
@@ -22,7 +32,7 @@ CARD_METRICS = ("pairs", "held_out_accuracy", "train_accuracy")
 @option("--batch", type=click.IntRange(1))
 @option("--learning_rate", type=click.FloatRange(0, min_open=True))
 @option("--max_length", type=click.IntRange(2))
-@option("--held_out_share", type=click.FloatRange(0, 1, max_open=True))
+@option("--folds", type=click.IntRange(2))
 @option("--seed", type=int)
 def main(
     splits: Path,

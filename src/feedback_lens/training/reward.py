@@ -18,7 +18,10 @@ from feedback_lens.calls.models import (
     pad_right,
 )
 from feedback_lens.errors import InputError
+from feedback_lens.tables import read_json
+from feedback_lens.training.checkpoints import CARD
 
+FOLDS = "folds"  # the folder of the models that did not see a fold
 Chat = list[dict[str, str]]
 
 SCORED_SPLITS = ("neg", "rand")
@@ -46,7 +49,9 @@ def score_replies(
     Args:
         rows: rows of `SPLITS`.
         replies: rows of `REPLIES` for each regeneration (`neg_scratch`, ...).
-        reward_model: the folder of a sequence classification model with one label.
+        reward_model: the folder of a sequence classification model with one label. Where its card
+            has folds, the scores of a conversation are those of the model of its fold, which did
+            not see it in training.
         batch_size: chats scored at once; it does not change a score (of 4 decimals).
         max_length: tokens; a longer chat loses its beginning.
 
@@ -58,9 +63,29 @@ def score_replies(
     regenerated = _index_replies(replies)
     chosen = [row for row in rows if row["split"] in SCORED_SPLITS]
     keyed = [pair for row in chosen for pair in _list_chats(row, regenerated)]
-    scores = score_pairs(reward_model, [chat for _, chat in keyed], batch_size, max_length)
+    ids = [key["conversation_id"] for key, _ in keyed]
+    scores = [0.0] * len(keyed)
+    for folder, members in group_by_model(reward_model, ids).items():
+        found = score_pairs(folder, [keyed[i][1] for i in members], batch_size, max_length)
+        for index, score in zip(members, found, strict=True):
+            scores[index] = score
     # float32 sums differ in the last digits with the batch; what is kept does not
     return [{**key, "score": round(s, 4)} for (key, _), s in zip(keyed, scores, strict=True)]
+
+
+def group_by_model(reward_model: Path, conversation_ids: Sequence[str]) -> dict[Path, list[int]]:
+    """The indices of the conversations that each model scores: one of the folds, or the model.
+
+    All candidates of a conversation are scored by one model, so that they can be compared.
+    """
+    card = reward_model / CARD
+    folds = read_json(card).get("folds", {}) if card.exists() else {}
+    groups: dict[Path, list[int]] = {}
+    for index, conversation_id in enumerate(conversation_ids):
+        fold = folds.get(conversation_id)
+        folder = reward_model if fold is None else reward_model / FOLDS / str(fold)
+        groups.setdefault(folder, []).append(index)
+    return groups
 
 
 def score_pairs(
@@ -81,12 +106,13 @@ def score_pairs(
     encoded = [encode_chat(chat, tokenizer, max_length) for chat in chats]
     model = _load(folder)
     check_length(max_length, model.config, folder)
-    pad = choose_padding(encoded, model.config.get_text_config().vocab_size)
-    model.config.get_text_config().pad_token_id = pad
+    config = model.config.get_text_config()
     scores = [0.0] * len(encoded)
     with torch.inference_mode(), tqdm(total=len(chats), desc="score", unit="reply") as progress:
         for batch in batch_by_length([len(tokens) for tokens in encoded], batch_size):
-            inputs = pad_right([encoded[index] for index in batch], pad)
+            rows = [encoded[index] for index in batch]
+            config.pad_token_id = choose_padding(rows, config.vocab_size)
+            inputs = pad_right(rows, config.pad_token_id)
             logits = model(**{name: part.to(model.device) for name, part in inputs.items()}).logits
             for index, score in zip(batch, logits[:, 0].tolist(), strict=True):
                 scores[index] = score
@@ -95,7 +121,10 @@ def score_pairs(
 
 
 def encode_chat(chat: Chat, tokenizer: Any, max_length: int) -> list[int]:
-    """The chat's last `max_length` tokens under the model's chat template."""
+    """The chat's last `max_length` tokens under the model's chat template.
+
+    The template alone writes a beginning-of-sequence token: none is set before it a second time.
+    """
     tokens: list[int] = tokenizer.apply_chat_template(chat, return_dict=True)["input_ids"]
     return tokens[-max_length:]
 
@@ -115,9 +144,16 @@ def _load(folder: Path) -> Any:
     from transformers import AutoModelForSequenceClassification
 
     device = choose_device()
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder, dtype=torch.bfloat16 if device == "cuda" else torch.float32
+    model, report = AutoModelForSequenceClassification.from_pretrained(
+        folder,
+        dtype=torch.bfloat16 if device == "cuda" else torch.float32,
+        output_loading_info=True,
     )
+    if report["missing_keys"]:
+        raise InputError(
+            f"{folder}: no reward model: {', '.join(sorted(report['missing_keys']))} would be "
+            "drawn at random; set run.reward_model in params.yaml"
+        )
     if model.config.num_labels != 1:
         raise InputError(
             f"{folder}: a reward model has one score, this one has {model.config.num_labels}; "

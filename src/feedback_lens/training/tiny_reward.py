@@ -1,5 +1,6 @@
 """The tiny reward model of the sample: it stands in where no reward model can be downloaded."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,22 +10,26 @@ from tqdm import tqdm
 
 from feedback_lens.calls.models import check_length, load_tokenizer, pad_right
 from feedback_lens.errors import InputError
-from feedback_lens.training.checkpoints import name_versions, write_model
-from feedback_lens.training.partition import choose_held_out
-from feedback_lens.training.reward import as_chat, encode_chat
+from feedback_lens.tables import write_json
+from feedback_lens.training.checkpoints import CARD, name_versions, replaced_folder, write_model
+from feedback_lens.training.reward import FOLDS, as_chat, encode_chat
+from feedback_lens.training.reward_evidence import summarize_held_out
 
 EncodedPair = tuple[list[int], list[int]]
 
 
 @dataclass(frozen=True)
 class RewardSettings:
-    """How the reward model learns; `batch` in pairs, `max_length` in tokens a chat."""
+    """How the reward model learns; `batch` in pairs, `max_length` in tokens a chat.
+
+    `folds` of conversations: each is scored by a model that was trained on the others.
+    """
 
     epochs: int
     batch: int
     learning_rate: float
     max_length: int
-    held_out_share: float
+    folds: int
     seed: int
 
 
@@ -60,37 +65,51 @@ def train_reward(
 ) -> dict[str, Any]:
     """Train a reward model from a base by the Bradley-Terry loss, write it and return its card.
 
-    Pairs of one conversation are all trained on or all held out; the card tells the accuracy on
-    those held out, that is the share of pairs whose chosen reply scores higher.
+    The folder holds the model trained on all pairs and, under `folds/<i>/`, one that saw no pair
+    of the conversations of fold i (`folds` of the card: conversation -> fold). The latter tell how
+    well the training does on conversations it did not see: see `summarize_held_out`.
 
     Raises:
-        InputError: there is no pair to train on, or max_length is over the base's context.
+        InputError: no fold leaves a pair to train on, or max_length is over the base's context.
     """
     tokenizer = load_tokenizer(base_model)
-    sides: dict[bool, list[EncodedPair]] = {True: [], False: []}
-    held_out = choose_held_out((p.conversation_id for p in pairs), settings.held_out_share)
-    for pair in pairs:
-        sides[pair.conversation_id in held_out].append(
-            _encode(pair, tokenizer, settings.max_length)
-        )
-    if not sides[False]:
-        raise InputError(
-            f"train_reward: none of {len(pairs)} pairs is left to train on; more answered "
-            "regenerations of the neg split are wanted, or a smaller held_out_share"
-        )
-    model = _load(base_model, tokenizer, settings.seed)
-    check_length(settings.max_length, model.config, base_model)
-    before = _measure_accuracy(model, sides[True])
-    _fit(model, sides[False], settings)
-    card = {
-        "pairs": {"train": len(sides[False]), "held_out": len(sides[True])},
-        "held_out_accuracy": {"before": before, "after": _measure_accuracy(model, sides[True])},
-        "train_accuracy": _measure_accuracy(model, sides[False]),
-        "parameters": asdict(settings),
-        "versions": name_versions(),
-    }
-    write_model(model, tokenizer, card, folder)
+    encoded = [_encode(pair, tokenizer, settings.max_length) for pair in pairs]
+    folds = [choose_fold(pair.conversation_id, settings.folds) for pair in pairs]
+    _check_folds(folds)
+    untrained = _load(base_model, tokenizer, settings)
+    before = [_is_right(untrained, pair) for pair in encoded]
+    unseen = [False] * len(pairs)
+    card: dict[str, Any] = {"parameters": asdict(settings), "versions": name_versions()}
+    with replaced_folder(folder) as temporary:
+        for fold in sorted(set(folds)):
+            seen = [pair for pair, of in zip(encoded, folds, strict=True) if of != fold]
+            model = _fit(_load(base_model, tokenizer, settings), seen, settings)
+            for index in (i for i, of in enumerate(folds) if of == fold):
+                unseen[index] = _is_right(model, encoded[index])
+            write_model(model, tokenizer, card | {"fold": fold}, temporary / FOLDS / str(fold))
+        model = _fit(_load(base_model, tokenizer, settings), encoded, settings)
+        ids = [pair.conversation_id for pair in pairs]
+        card |= summarize_held_out(ids, before, unseen)
+        card["train_accuracy"] = sum(_is_right(model, pair) for pair in encoded) / len(pairs)
+        card[FOLDS] = dict(zip(ids, folds, strict=True))
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        write_json(card, temporary / CARD)
     return card
+
+
+def choose_fold(conversation_id: str, folds: int) -> int:
+    """The fold of a conversation, by a hash of its id: more conversations move none."""
+    return int(hashlib.sha256(f"fold {conversation_id}".encode()).hexdigest(), 16) % folds
+
+
+def _check_folds(folds: Sequence[int]) -> None:
+    if len(set(folds)) < 2:
+        raise InputError(
+            f"train_reward: {len(folds)} pairs of {len(set(folds))} folds leave none to train on; "
+            "more conversations with answered regenerations of the neg split are wanted, or more "
+            "folds"
+        )
 
 
 def _encode(pair: Pair, tokenizer: Any, max_length: int) -> EncodedPair:
@@ -100,20 +119,22 @@ def _encode(pair: Pair, tokenizer: Any, max_length: int) -> EncodedPair:
     )
 
 
-def _load(base_model: Path, tokenizer: Any, seed: int) -> Any:
+def _load(base_model: Path, tokenizer: Any, settings: RewardSettings) -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # the score's weights are new
+        torch.manual_seed(settings.seed)  # the score's weights are new
         model = AutoModelForSequenceClassification.from_pretrained(
             base_model, num_labels=1, dtype=torch.float32
         )
+    check_length(settings.max_length, model.config, base_model)
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return model
 
 
-def _fit(model: Any, pairs: Sequence[EncodedPair], settings: RewardSettings) -> None:
+def _fit(model: Any, pairs: Sequence[EncodedPair], settings: RewardSettings) -> Any:
+    """The model, trained."""
     import torch
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.0)
@@ -128,7 +149,7 @@ def _fit(model: Any, pairs: Sequence[EncodedPair], settings: RewardSettings) -> 
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
-    model.eval()
+    return model.eval()
 
 
 def _margins(model: Any, batch: Sequence[EncodedPair]) -> Any:
@@ -139,12 +160,9 @@ def _margins(model: Any, batch: Sequence[EncodedPair]) -> Any:
     return scores[: len(batch)] - scores[len(batch) :]
 
 
-def _measure_accuracy(model: Any, pairs: Sequence[EncodedPair]) -> float | None:
-    """Share of pairs whose chosen reply scores higher; null without pairs."""
+def _is_right(model: Any, pair: EncodedPair) -> bool:
+    """Whether the chosen reply scores higher."""
     import torch
 
-    if not pairs:
-        return None
     with torch.inference_mode():
-        right = sum(bool(_margins(model, [pair]).item() > 0) for pair in pairs)
-    return right / len(pairs)
+        return bool(_margins(model, [pair]).item() > 0)
