@@ -1,21 +1,7 @@
 """Judgments tables by hand, for the tests of what reads them."""
 
-import pyarrow as pa
-
+from feedback_lens.benchmarks.judges.judging import JUDGMENTS
 from feedback_lens.tables import write_rows
-
-JUDGMENTS = pa.schema(
-    [
-        ("base", pa.string()),
-        ("corpus", pa.string()),
-        ("recipe", pa.string()),
-        ("seed", pa.int64()),
-        ("question_id", pa.string()),
-        ("category", pa.string()),
-        ("turn", pa.int32()),
-        ("score", pa.float64()),
-    ]
-)
 
 
 def judged(*scores):
@@ -23,9 +9,15 @@ def judged(*scores):
     return [
         {
             "question_id": str(index // 2 + 1),
-            "category": ("writing", "math")[index // 2 % 2],
+            "categories": [("writing", "math")[index // 2 % 2]],
             "turn": index % 2 + 1,
+            "repetition": 0,
             "score": score,
+            "outcome": "unreadable" if score is None else "answered",
+            "judgment": f"[[{score}]]",
+            "answer_outcome": "answered",
+            "answer_tokens": 10,
+            "answer_characters": 40,
         }
         for index, score in enumerate(scores)
     ]
@@ -33,4 +25,4 @@ def judged(*scores):
 
 def write_judgments(folder, models):
     rows = [{**model._asdict(), **row} for model, rows in models.items() for row in rows]
-    write_rows(rows, folder / "mt_bench" / "reference.parquet", JUDGMENTS)
+    write_rows(rows, folder / "reference" / "mt_bench.parquet", JUDGMENTS)

@@ -1,15 +1,16 @@
+import json
 from dataclasses import replace
 
 import pytest
 
-from feedback_lens.benchmarks.answering import ANSWERS, answer_questions
-from feedback_lens.benchmarks.questions import Question
+from feedback_lens.benchmarks.answering import ANSWERS, answer_questions, describe_cut_offs
+from feedback_lens.benchmarks.questions import Question, read_questions
 from feedback_lens.calls.asking import Assistant
 from feedback_lens.calls.request import Delivery, Response
 from feedback_lens.tables import read_rows, write_rows
 
-WRITING = Question("w", "writing", ("u1", "u2"), (), (), (), 0.7)
-MATH = Question("m", "math", ("v1",), (), (), (), 0.0)
+WRITING = Question("w", ("writing",), ("u1", "u2"), (), (), (), 0.7)
+MATH = Question("m", ("math",), ("v1",), (), (), (), 0.0)
 
 
 class Player:
@@ -85,6 +86,21 @@ def test_each_question_has_the_temperature_of_its_category(ask):
     assert {(r.model, r.sampling.max_tokens, r.sampling.seed) for r in ask.sent} == {("tiny", 7, 5)}
 
 
+def test_the_temperatures_are_those_of_the_benchmark(ask, tmp_path):
+    # as FastChat samples MT-Bench; 0.7 for a category that it does not know
+    wanted = {
+        **{"writing": 0.7, "roleplay": 0.7, "extraction": 0.0, "math": 0.0, "coding": 0.0},
+        **{"reasoning": 0.0, "stem": 0.1, "humanities": 0.1, "cooking": 0.7},
+    }
+    rows = [{"question_id": 1, "category": name, "turns": [name, "go on"]} for name in wanted]
+    (tmp_path / "question.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "reference.jsonl").write_text("")
+    ask(read_questions(tmp_path), count_messages)
+    found = {(r.messages[0]["content"], r.sampling.temperature) for r in ask.sent}
+    assert found == set(wanted.items())
+    assert len(ask.sent) == 18
+
+
 def test_the_history_of_a_task_comes_first(ask):
     history = ({"role": "user", "content": "h1"}, {"role": "assistant", "content": "h2"})
     ask([replace(MATH, history=history)], count_messages)
@@ -101,6 +117,34 @@ def test_an_answer_that_fails_is_named_and_the_next_turn_goes_on(ask):
         ("yes", "cut_off", None),
     ]
     assert ask.sent[1].messages[1] == {"role": "assistant", "content": ""}
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
+        (Response("answered", ""), ""),
+        (Response("answered", None), ""),  # how some servers send an empty reply
+        (Response("cut_off", None), ""),
+        (Response("refused", "I would rather not."), "I would rather not."),
+        # these words are the server's, and no answer
+        (Response("failed", "HTTP 400: maximum context length is 8"), None),
+        (Response("filtered", "HTTP 400: content_filter"), None),
+    ],
+)
+def test_an_empty_answer_stays_and_a_server_s_words_are_none(response, answer, ask):
+    [first, _] = ask([WRITING], lambda messages: response)
+    assert (first["answer"], first["outcome"]) == (answer, response.outcome)
+    assert ask.sent[1].messages[1] == {"role": "assistant", "content": answer or ""}
+
+
+def test_answers_that_reached_the_limit_are_counted(ask):
+    def cut_long(messages):
+        return Response("cut_off" if messages[-1]["content"] == "u2" else "answered", "yes")
+
+    rows = ask([WRITING, MATH], cut_long)
+    line = "mt_bench: 1 of 3 answers reached max_tokens (32) and were cut off"
+    assert describe_cut_offs("mt_bench", rows, 32) == line
+    assert describe_cut_offs("mt_bench", rows[:2], 32) is None
 
 
 def test_another_seed_asks_again_and_the_same_seed_does_not(ask):

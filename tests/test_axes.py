@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from feedback_lens.axes import read_axes
+from feedback_lens.axes import JudgeAxes, Model, read_axes
 from feedback_lens.errors import InputError
+from judged_rows import judge_entry, make_axes
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -24,6 +25,8 @@ def test_the_axes_are_the_names_of_the_entries_in_their_order(tmp_path: Path) ->
     assert dict(axes.corpora) == {"lmsys": "prompted", "wildchat": "prompted", "own": "local"}
     assert dict(axes.gold_sets)["sparse"] == "sparse"
     assert axes.seeds == (1, 2)
+    assert axes.judges["reference"].benchmarks == ("mt_bench", "wildbench")
+    assert axes.pair_judges["reference"].against == "rand_scratch"
 
 
 def test_an_empty_section_has_no_cells(tmp_path: Path) -> None:
@@ -43,3 +46,90 @@ def test_a_file_that_is_no_mapping_is_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=r"params\.yaml"):
         read_axes(path)
+
+
+QWEN = {"bases": ["qwen"], "corpora": ["lmsys"], "recipes": ["neg_scratch"], "seeds": [1]}
+
+
+def test_models_are_the_untrained_bases_and_both_products(tmp_path: Path) -> None:
+    axes = make_axes(tmp_path, recipes=["neg_scratch", "kto"], seeds=[1, 2], further=QWEN)
+    assert axes.models() == [
+        Model("tiny", None, "base", None),
+        Model("qwen", None, "base", None),
+        Model("tiny", "lmsys", "neg_scratch", 1),
+        Model("tiny", "lmsys", "neg_scratch", 2),
+        Model("tiny", "lmsys", "kto", 1),
+        Model("tiny", "lmsys", "kto", 2),
+        Model("qwen", "lmsys", "neg_scratch", 1),
+    ]
+    assert (axes.bases, axes.recipes) == (("tiny", "qwen"), ("neg_scratch", "kto"))
+
+
+def test_a_base_of_both_products_is_untrained_once(tmp_path: Path) -> None:
+    more = {**QWEN, "bases": ["tiny"], "seeds": [3]}
+    axes = make_axes(tmp_path, recipes=["neg_scratch"], seeds=[1], further=more)
+    assert [model.seed for model in axes.models()] == [None, 1, 3]
+    assert axes.seeds == (1, 3)
+
+
+def test_the_folder_of_a_model_is_its_axes_in_matrix_order() -> None:
+    assert Model("tiny", "lmsys", "kto", 2).folder == Path("tiny/lmsys/kto/2")
+    assert Model("tiny", None, "base", None).folder == Path("tiny/base")
+
+
+BASE, KTO = Model("tiny", None, "base", None), Model("tiny", "lmsys", "kto", 1)
+
+
+@pytest.mark.parametrize(
+    ("judge", "judged"),
+    [
+        (JudgeAxes((), (), (), ()), [BASE, KTO]),
+        (JudgeAxes((), ("tiny",), ("lmsys",), ("kto", "base")), [BASE, KTO]),
+        (JudgeAxes((), ("qwen",), (), ()), []),
+        (JudgeAxes((), (), ("wildchat",), ()), [BASE]),  # no choice of corpora leaves it out
+        (JudgeAxes((), (), (), ("kto",)), [KTO]),
+        (JudgeAxes((), (), (), ("base",)), [BASE]),
+    ],
+)
+def test_a_judge_judges_the_models_of_its_axes(judge: JudgeAxes, judged: list[Model]) -> None:
+    assert [model for model in (BASE, KTO) if judge.judges(model)] == judged
+
+
+@pytest.mark.parametrize(
+    ("further", "message"),
+    [
+        ({**QWEN, "bases": ["tiny"]}, "tiny/lmsys/neg_scratch/1 is twice"),
+        ({**QWEN, "corpora": ["other"]}, r"run\.further_models\.corpora: 'other' is none of"),
+        ({**QWEN, "recipes": ["kto"]}, r"run\.further_models\.recipes: 'kto' is none of"),
+        ({**QWEN, "seeds": 1}, r"run\.further_models\.seeds: a list is wanted, found 1"),
+        ({**QWEN, "bases": "qwen"}, r"further_models\.bases: a list is wanted, found 'qwen'"),
+        ({"bases": []}, r"run\.further_models\.corpora is missing"),
+    ],
+)
+def test_a_wrong_second_product_is_named(
+    tmp_path: Path, further: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=rf"params\.yaml: .*{message}"):
+        make_axes(tmp_path, recipes=["neg_scratch"], seeds=[1], further=further)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (judge_entry("arena"), "benchmarks: 'arena' is none of run.evaluation.benchmarks"),
+        (judge_entry("mt_bench", bases=["qwen"]), "bases: 'qwen' is none of the bases"),
+        (judge_entry("mt_bench", corpora=["own"]), "corpora: 'own' is none of the corpora"),
+        (judge_entry("mt_bench", recipes=["sft"]), "recipes: 'sft' is none of the recipes"),
+    ],
+)
+def test_a_judge_of_what_is_not_there_is_named(
+    tmp_path: Path, entry: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=rf"judges\.fast\.{message}"):
+        make_axes(tmp_path, judges={"fast": entry})
+
+
+def test_a_judge_of_pairs_against_an_unknown_recipe_is_named(tmp_path: Path) -> None:
+    pairs = {"reference": {"benchmarks": ["mt_bench"], "against": "sft"}}
+    with pytest.raises(InputError, match=r"pair_judges\.reference\.against: 'sft' is none of"):
+        read_axes(edit(tmp_path, "pair_judges", pairs))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dialogues import dialogue
-from feedback_lens.benchmarks.prompted import read_rating
+from feedback_lens.benchmarks.judges.prompted import read_rating
 from feedback_lens.calls.request import Sampling
 from feedback_lens.errors import InputError
 from feedback_lens.feedback.labels import FINE, from_category, reduce_labels
@@ -145,6 +145,11 @@ def rating_with_quotes_behind(text):
     return float(found[1]) if found else None
 
 
+def first_letter(text):
+    found = re.search(r"\[\[([ABC])\]\]", text)
+    return {"A": 1, "B": 0, "C": 0.5}[found[1]] if found else None
+
+
 def any_rating(text):
     found = re.search(r'"rating": (\d+)', text)
     return float(found[1]) if found else None
@@ -169,6 +174,7 @@ def loose_rating(text):
         ("judge_mt_bench", loose_rating, 1),
         ("judge_wildbench", lambda text: read_rating(text, structured=False), 1),
         ("rate_complexity", first_rating, 0),
+        ("judge_pairs", first_letter, 0),
     ],
 )
 def test_a_parser_that_reads_elsewhere_is_caught(use, read, number):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback_lens.benchmarks.prompted import (
+from feedback_lens.benchmarks.judges.prompted import (
     JUDGMENT_FORMAT,
     build_dialogue,
     read_rating,
@@ -16,9 +16,15 @@ from feedback_lens.calls.request import Sampling
 from schemas import conforms
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "mt_bench" / "judgments_gpt-4_single.jsonl"
-MATH = Question("m", "math", ("u1", "u2"), (), ("one two", "three"), (), 0.0)
+MATH = Question("m", ("math",), ("u1", "u2"), (), ("one two", "three"), (), 0.0)
 TASK = Question(
-    "t", "Creative", ("u3",), ({"role": "user", "content": "u0"},), ("r",), ("Is it short?",), 0.0
+    "t",
+    ("Creative Tasks",),
+    ("u3",),
+    ({"role": "user", "content": "u0"},),
+    ("r",),
+    ("Is it short?",),
+    0.0,
 )
 
 
@@ -135,7 +141,7 @@ def test_what_is_not_the_object_asked_for_is_unreadable(text):
 
 def test_the_request_asks_for_an_object_where_output_is_structured():
     asked = [
-        request_judgment(MATH, ["a1"], "See {dialogue}!", "m", Sampling(0.0), structured)
+        request_judgment(MATH, ["a1"], "m", Sampling(0.0), "See {dialogue}!", structured)
         for structured in (False, True)
     ]
     expected = {

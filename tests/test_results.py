@@ -1,7 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from feedback_lens.axes import read_axes
+from feedback_lens.axes import ModelGroup, read_axes
 from feedback_lens.results import list_results
 from feedback_lens.tables import write_json
 
@@ -13,7 +13,7 @@ RUN = replace(
     corpora={"lmsys": "prompted"},
     gold_sets={"lmsys": "dense"},
     detectors=("local", "prompted"),
-    trained=("lmsys",),
+    groups=(ModelGroup(("tiny",), ("lmsys",), ("kto",), (1, 2)),),
 )
 EVALUATIONS = sorted((METRICS / "evaluate_detector").glob("*.json"))
 
@@ -44,7 +44,10 @@ def test_each_metrics_file_has_its_lines(tmp_path):
     comparisons = {"rand": {}, "neg": {"semantic_vs_weak": rates}}
     write_json(comparisons, tmp_path / "compare_replies" / "lmsys.json")
     tiny = {"base": {"mean": 2.0}, "lmsys": {"kto": {"mean": 2.5, "spread": 0.125}}}
-    write_json({"mt_bench": {"reference": {"tiny": tiny}}}, tmp_path / "summary.json")
+    # a judge of the recipes alone has no score of the untrained base
+    wild = {"tiny": {"lmsys": {"kto": {"mean": -12.5, "spread": None}}}}
+    summary = {"mt_bench": {"reference": {"tiny": tiny}}, "wildbench": {"wild": wild}}
+    write_json(summary, tmp_path / "summary.json")
     assert list_results(tmp_path, RUN) == [
         (
             "feedback in lmsys, as the prompted detector finds it",
@@ -55,4 +58,5 @@ def test_each_metrics_file_has_its_lines(tmp_path):
         ("win rate semantic_vs_weak, lmsys", "0.750 with feedback, - without"),
         ("mt_bench (reference judge), tiny, untrained", "2.000"),
         ("mt_bench (reference judge), tiny, lmsys kto", "2.500 ± 0.125"),
+        ("wildbench (wild judge), tiny, lmsys kto", "-12.500 ± -"),
     ]

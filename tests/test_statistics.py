@@ -9,16 +9,18 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from feedback_lens.analysis.rank_tests import correct_holm
-from feedback_lens.benchmarks.cells import Cells, Model
+from feedback_lens.axes import Model
 from feedback_lens.benchmarks.statistics import (
     compare_pair,
     compare_recipes,
+    compare_runs,
     difference_interval,
     score_questions,
 )
 from feedback_lens.errors import InputError
 from feedback_lens.stages.test_significance import main
-from judgments import judged, write_judgments
+from judged_rows import make_axes, redrawn, write_params, write_table
+from judgments import judged
 
 NOTHING = float("nan")
 
@@ -35,6 +37,12 @@ def test_a_question_s_score_is_its_mean_over_turns():
     assert np.isnan(scores[1, 1])
 
 
+def test_a_turn_s_score_is_its_mean_over_readable_draws():
+    # question 1: ((4 + 8) / 2 + 7) / 2
+    draws = judged(4, 7, 2) + redrawn(1, 8, None, None)
+    assert score_questions("mt_bench", [draws]).tolist() == [[6.5], [2]]
+
+
 def test_wildbench_scores_are_on_its_scale():
     assert score_questions("wildbench", [judged(4, 6.5)]).tolist() == [[5]]  # (5.25 - 5) * 20
 
@@ -49,16 +57,52 @@ def test_the_t_test_is_over_questions():
     assert result["p"] == pytest.approx(1 - (12 / 14) ** 0.5)
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 10), st.integers(1, 10)), min_size=3, max_size=20).filter(
-        lambda pairs: len({a - b for a, b in pairs}) > 1
-    )
-)
-def test_p_is_that_of_scipy_s_paired_t_test(pairs):
-    a, b = (column(*side) for side in zip(*pairs, strict=True))
-    expected = ttest_rel(a[:, 0], b[:, 0])
+def differ(pairs):
+    return len({sum(a) - sum(b) for a, b in pairs}) > 1
+
+
+def three_seeds(score):
+    return st.tuples(score, score, score)
+
+
+# questions, each with the scores of three seeds on either side
+PAIRS = st.lists(
+    st.tuples(three_seeds(st.integers(1, 10)), three_seeds(st.integers(1, 10))),
+    min_size=3,
+    max_size=20,
+).filter(differ)
+
+
+@given(PAIRS)
+def test_p_is_that_of_scipy_s_paired_t_test_of_means_over_seeds(pairs):
+    a, b = (np.array(side, dtype=float) for side in zip(*pairs, strict=True))
+    expected = ttest_rel(a.mean(1), b.mean(1))
     result = compare_pair(a, b, resamples=5, seed=1)
     assert (result["t"], result["p"]) == pytest.approx((expected.statistic, expected.pvalue))
+
+
+@given(PAIRS)
+def test_p_of_runs_is_that_of_scipy_s_paired_t_test_of_all_pairs(pairs):
+    a, b = (np.array(side, dtype=float) for side in zip(*pairs, strict=True))
+    expected = ttest_rel(a.ravel(), b.ravel())
+    result = compare_runs(a, b)
+    assert result["n"] == 3 * len(pairs)
+    assert (result["t"], result["p"]) == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_seeds_that_repeat_each_other_make_the_test_of_runs_too_sure():
+    # differences 1, 2, 3 by each of two seeds: mean 2, standard deviation sqrt(4 / 5),
+    # t = 2 sqrt(6) / sqrt(4 / 5) = sqrt(30), where the test over questions has sqrt(12)
+    a, b = np.array([[2.0, 2], [4, 4], [6, 6]]), np.array([[1.0, 1], [2, 2], [3, 3]])
+    result = compare_runs(a, b)
+    assert (result["t"], result["n"]) == (pytest.approx(30**0.5), 6)
+    assert result["p"] < compare_pair(a, b, resamples=5, seed=1)["p"]
+
+
+def test_a_pair_without_both_scores_is_in_no_test_of_runs():
+    a, b = np.array([[2.0, NOTHING], [4, 4]]), np.array([[1.0, 1], [NOTHING, 2]])
+    assert compare_runs(a, b)["n"] == 2
+    assert compare_runs(column(), column()) == {"t": None, "p": None, "n": 0}
 
 
 def test_scores_are_averaged_over_seeds_before_the_test():
@@ -126,49 +170,80 @@ def test_holm_keeps_the_order_and_never_lowers_p(values):
 
 
 RECIPES = ("rand_scratch", "neg_scratch", "kto")
-CELLS = Cells(("mt_bench",), ("reference",), ("tiny",), ("lmsys",), RECIPES, (1, 2))
+BASE = Model("tiny", None, "base", None)
+SCORES = {
+    "rand_scratch": judged(4, 4, 5, 5, 3, 3),
+    "neg_scratch": judged(5, 5, 7, 7, 6, 6),
+    "kto": judged(4, 4, 5, 5, 3, 3),
+}
 
 
-def tables():
-    scores = {
-        "rand_scratch": (judged(4, 4, 5, 5, 3, 3), judged(4, 4, 5, 5, 3, 3)),
-        "neg_scratch": (judged(5, 5, 7, 7, 6, 6), judged(5, 5, 7, 7, 6, 6)),
-        "kto": (judged(4, 4, 5, 5, 3, 3), judged(4, 4, 5, 5, 3, 3)),
-    }
-    models = {
-        Model("tiny", "lmsys", recipe, seed): runs[seed - 1]
-        for recipe, runs in scores.items()
-        for seed in (1, 2)
-    }
-    return {
-        ("mt_bench", "reference"): {Model("tiny", None, "base", None): judged(*[1] * 6)} | models
-    }
+def model(recipe, seed, base="tiny"):
+    return Model(base, "lmsys", recipe, seed)
 
 
-def test_every_recipe_is_tested_against_the_reference():
-    tests = compare_recipes(tables(), CELLS, "rand_scratch", resamples=50, seed=1)
-    recipes = tests["mt_bench"]["reference"]["tiny"]["lmsys"]
-    assert set(recipes) == {"neg_scratch", "kto"}
+TABLE = {BASE: judged(*[1] * 6)} | {
+    model(recipe, seed): rows for recipe, rows in SCORES.items() for seed in (1, 2)
+}
+
+
+def compare(folder, table=TABLE, reference="rand_scratch"):
+    axes = make_axes(folder, recipes=RECIPES)
+    judgments = {("mt_bench", "reference"): table}
+    return compare_recipes(judgments, axes, reference, resamples=50, seed=1)
+
+
+def test_every_recipe_is_tested_against_the_reference(tmp_path):
+    recipes = compare(tmp_path)["mt_bench"]["reference"]["tiny"]["lmsys"]
+    assert list(recipes) == ["neg_scratch", "kto"]
     # differences 1, 2, 3 as above; kto's are 0, so that one test is left to correct for
     assert recipes["neg_scratch"]["mean_difference"] == 2
     assert recipes["neg_scratch"]["p_holm"] == recipes["neg_scratch"]["p"]
+    assert recipes["neg_scratch"]["runs"]["t"] == pytest.approx(30**0.5)
     assert recipes["kto"]["p"] is None
     assert recipes["kto"]["p_holm"] is None
 
 
-def test_an_unknown_reference_is_an_error():
+def test_the_untrained_base_can_be_the_reference(tmp_path):
+    recipes = compare(tmp_path, reference="base")["mt_bench"]["reference"]["tiny"]["lmsys"]
+    assert list(recipes) == list(RECIPES)
+    # questions 4, 5, 3 less 1 each: 3, 4, 2
+    assert recipes["kto"]["mean_difference"] == 3
+    # a seed has no like in the base
+    assert recipes["kto"]["runs"] == {"t": None, "p": None, "n": 0}
+
+
+def test_seeds_of_one_side_alone_are_in_the_test_over_questions_only(tmp_path):
+    table = TABLE | {model("kto", 3): judged(6, 6, 7, 7, 5, 5)}
+    del table[model("kto", 2)]
+    kto = compare(tmp_path, table)["mt_bench"]["reference"]["tiny"]["lmsys"]["kto"]
+    # seeds 1 and 3 of kto: 0 and 2 above the reference; both sides have seed 1 alone
+    assert (kto["mean_difference"], kto["n"]) == (1, 3)
+    assert kto["runs"] == {"t": None, "p": None, "n": 3}
+
+
+def test_where_the_reference_is_not_judged_there_is_no_test_and_a_line_says_so(tmp_path, capsys):
+    table = TABLE | {model("kto", 1, "qwen"): judged(4, 4, 5, 5, 3, 3)}
+    bases = compare(tmp_path, table)["mt_bench"]["reference"]
+    assert list(bases) == ["tiny"]
+    line = "mt_bench, reference, qwen, lmsys: no test, as rand_scratch is not judged\n"
+    assert capsys.readouterr().err == line
+    without = {m: rows for m, rows in TABLE.items() if m.recipe != "rand_scratch"}
+    assert compare(tmp_path, without) == {}
+
+
+def test_an_unknown_reference_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"test_significance\.reference: 'sft' is none of"):
-        compare_recipes(tables(), CELLS, "sft", resamples=5, seed=1)
+        compare(tmp_path, reference="sft")
 
 
 def test_the_stage_writes_the_tests(tmp_path):
-    write_judgments(tmp_path, tables()["mt_bench", "reference"])
-    axes = {"bases": "tiny", "corpora": "lmsys", "benchmarks": "mt_bench", "judges": "reference"}
-    axes |= {"judgments": tmp_path, "metrics": tmp_path / "m.json", "reference": "rand_scratch"}
-    axes |= {"resamples": 20, "seed": 1}
-    words = [str(w) for name, value in axes.items() for w in (f"--{name}", value)]
-    words += [w for recipe in RECIPES for w in ("--recipes", recipe)]
-    result = CliRunner().invoke(main, [*words, "--seeds", "1", "--seeds", "2"])
+    write_table(tmp_path, TABLE)
+    options = {"params": write_params(tmp_path, recipes=RECIPES), "judgments": tmp_path}
+    options |= {"metrics": tmp_path / "m.json", "reference": "rand_scratch"}
+    options |= {"resamples": 20, "seed": 1}
+    result = CliRunner().invoke(main, [w for n, v in options.items() for w in (f"--{n}", str(v))])
     assert result.exit_code == 0, result.output
     test = json.loads((tmp_path / "m.json").read_text())["mt_bench"]["reference"]["tiny"]["lmsys"]
     assert test["neg_scratch"]["t"] == 3.4641  # 2 sqrt(3)
+    assert test["neg_scratch"]["runs"]["n"] == 6

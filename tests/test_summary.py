@@ -5,16 +5,27 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from feedback_lens.benchmarks.cells import Cells, Model, read_judgments
-from feedback_lens.benchmarks.summary import list_scores, score_rows, summarize, summarize_runs
+from feedback_lens.axes import Model
+from feedback_lens.benchmarks.cells import read_judgments
+from feedback_lens.benchmarks.summary import (
+    average_draws,
+    list_scores,
+    score_rows,
+    summarize,
+    summarize_runs,
+)
 from feedback_lens.errors import InputError
 from feedback_lens.stages.summarize import main
-from feedback_lens.tables import write_json
-from judgments import judged, write_judgments
+from judged_rows import judge_entry, make_axes, redrawn, write_params, write_table
+from judgments import judged
+from training_cards import write_card
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 needs_real_data = pytest.mark.skipif(not REAL.exists(), reason="real data, not in Git: ../shared")
-CELLS = Cells(("mt_bench",), ("reference",), ("tiny",), ("lmsys",), ("kto",), (1, 2))
+BASE = Model("tiny", None, "base", None)
+KTO_1, KTO_2 = (Model("tiny", "lmsys", "kto", seed) for seed in (1, 2))
+TABLE = {BASE: judged(3, 5), KTO_1: judged(4, 6), KTO_2: judged(6, None)}
+JUDGMENTS = {("mt_bench", "reference"): TABLE}
 
 
 def test_a_score_is_the_mean_over_the_rows_that_have_one():
@@ -34,121 +45,134 @@ def test_a_benchmark_without_a_scale_is_an_error():
 def test_mean_and_spread_are_over_seeds():
     summary = summarize_runs("mt_bench", [judged(4, 6, None, 8), judged(4, 2, 4, 6)])
     # scores 6 and 4: mean 5, sample standard deviation sqrt((1 + 1) / 1)
-    assert summary["mean"] == 5
-    assert summary["spread"] == pytest.approx(2**0.5)
-    assert (summary["seeds"], summary["unscored"]) == (2, 1)
-    # first turns: 4 and (4 + 4) / 2; second turns: (6 + 8) / 2 and (2 + 6) / 2
-    assert (summary["turn_1"], summary["turn_2"]) == (4, 5.5)
-    # writing: (4 + 6) / 2 and (4 + 2) / 2; math: 8 and (4 + 6) / 2
-    assert summary["categories"] == {"math": 6.5, "writing": 4}
+    assert summary == {"mean": 5, "spread": pytest.approx(2**0.5), "unscored": 1}
 
 
 def test_one_seed_has_no_spread():
     assert summarize_runs("mt_bench", [judged(4, 6)])["spread"] is None
 
 
-def test_a_seed_without_any_score_is_not_among_the_seeds():
+def test_a_seed_without_any_score_is_in_no_mean():
     summary = summarize_runs("mt_bench", [judged(4, 6), judged(None, None)])
-    assert (summary["mean"], summary["seeds"], summary["unscored"]) == (5, 1, 2)
+    assert summary == {"mean": 5, "spread": None, "unscored": 2}
     assert summarize_runs("mt_bench", [judged(None)])["mean"] is None
 
 
-def test_single_turn_benchmarks_have_no_means_by_turn():
-    assert "turn_1" not in summarize_runs("wildbench", [judged(4)])
+DRAWN = judged(4, 6) + redrawn(1, 6, None) + redrawn(2, 5, 9)
 
 
-def tables():
-    models = {
-        Model("tiny", None, "base", None): judged(3, 5),
-        Model("tiny", "lmsys", "kto", 1): judged(4, 6),
-        Model("tiny", "lmsys", "kto", 2): judged(6, None),
-    }
-    return {("mt_bench", "reference"): models}
+def test_a_turn_s_score_is_the_mean_over_its_readable_draws():
+    # turn 1: (4 + 6 + 5) / 3; turn 2: (6 + 9) / 2
+    assert [row["score"] for row in average_draws(DRAWN)] == [5, 7.5]
+    assert summarize_runs("mt_bench", [DRAWN])["mean"] == 6.25
+
+
+def test_the_spread_of_repetitions_is_that_of_the_scores_by_one_draw_each():
+    summary = summarize_runs("mt_bench", [DRAWN, judged(4, 4) + redrawn(1, 4, 4)])
+    # first seed: draws of 5, 6 and 7, standard deviation 1; second: 4 and 4
+    assert summary["spread_repetitions"] == 0.5
+    assert summary["unscored"] == 1
 
 
 def test_the_untrained_base_stands_beside_the_recipes():
-    tiny = summarize(tables(), CELLS)["mt_bench"]["reference"]["tiny"]
+    tiny = summarize(JUDGMENTS)["mt_bench"]["reference"]["tiny"]
     assert tiny["base"]["mean"] == 4
     assert tiny["lmsys"]["kto"]["mean"] == 5.5
     assert tiny["lmsys"]["kto"]["unscored"] == 1
 
 
 def test_points_carry_error_bars():
-    base, kto = list_scores(tables(), CELLS)
+    base, kto = list_scores(JUDGMENTS)
     assert (base["corpus"], base["recipe"], base["low"], base["high"]) == (None, "base", 4, 4)
     # scores 5 and 6: spread sqrt(1/2)
     assert (kto["low"], kto["high"]) == pytest.approx((5.5 - 0.5**0.5, 5.5 + 0.5**0.5))
+    assert (kto["corpus"], kto["seeds"]) == ("lmsys", 2)
 
 
-def test_exactly_the_cells_are_read(tmp_path):
-    stale = {Model("tiny", "lmsys", "kto", 3): judged(1, 1)}
-    write_judgments(tmp_path, tables()["mt_bench", "reference"] | stale)
-    read = read_judgments(tmp_path, CELLS)["mt_bench", "reference"]
-    assert set(read) == set(tables()["mt_bench", "reference"])
-    assert summarize(read_judgments(tmp_path, CELLS), CELLS) == summarize(tables(), CELLS)
+def test_exactly_the_models_of_the_axes_are_read(tmp_path):
+    write_table(tmp_path, TABLE | {Model("tiny", "lmsys", "kto", 3): judged(1, 1)})
+    read = read_judgments(tmp_path, make_axes(tmp_path))
+    assert {key: list(models) for key, models in read.items()} == {
+        ("mt_bench", "reference"): list(TABLE)
+    }
+    assert summarize(read) == summarize(JUDGMENTS)
+
+
+def test_each_judge_has_its_own_benchmarks_and_models(tmp_path):
+    judges = {
+        "fast": judge_entry("mt_bench", "wildbench", recipes=["base"]),
+        "wild": judge_entry("wildbench", recipes=["kto"]),
+    }
+    write_table(tmp_path, TABLE, "fast", "mt_bench")
+    write_table(tmp_path, {BASE: judged(2, 2)}, "fast", "wildbench")
+    write_table(tmp_path, {KTO_1: judged(4), KTO_2: judged(5)}, "wild", "wildbench")
+    read = read_judgments(tmp_path, make_axes(tmp_path, judges=judges))
+    assert {key: list(models) for key, models in read.items()} == {
+        ("mt_bench", "fast"): [BASE],
+        ("wildbench", "fast"): [BASE],
+        ("wildbench", "wild"): [KTO_1, KTO_2],
+    }
+    # a judge of no untrained base has no entry of it
+    assert summarize(read)["wildbench"]["wild"]["tiny"].keys() == {"lmsys"}
 
 
 @pytest.mark.parametrize(
     ("model", "rows", "message"),
     [
-        (Model("tiny", "lmsys", "kto", 2), [], "'tiny', lmsys, kto, seed 2 has 0 judgments"),
-        (
-            Model("tiny", None, "base", None),
-            [],
-            r"'tiny' \(untrained\) has 0 judgments where 2 are",
-        ),
-        (Model("tiny", "lmsys", "kto", 1), judged(4), "seed 1 has 1 judgments where 2 are"),
-        (Model("tiny", "lmsys", "kto", 1), judged(4) * 3, "seed 1 has 3 judgments where 2 are"),
+        (KTO_2, [], "'tiny', lmsys, kto, seed 2 has 0 judgments"),
+        (BASE, [], r"'tiny' \(untrained\) has 0 judgments where 2 are"),
+        (KTO_1, judged(4), "seed 1 has 1 judgments where 2 are"),
+        (KTO_1, judged(4) * 3, "seed 1 has 3 judgments where 2 are"),
+        (KTO_1, judged(4, 6) + redrawn(1, 4), "untrained.* 2 judgments where 3 are"),
     ],
 )
-def test_a_missing_or_partial_cell_is_an_error(tmp_path, model, rows, message):
-    write_judgments(tmp_path, tables()["mt_bench", "reference"] | {model: rows})
-    with pytest.raises(InputError, match=rf"reference\.parquet: base .*{message}"):
-        read_judgments(tmp_path, CELLS)
+def test_a_missing_or_partial_model_is_an_error(tmp_path, model, rows, message):
+    write_table(tmp_path, TABLE | {model: rows})
+    with pytest.raises(InputError, match=rf"reference/mt_bench\.parquet: base .*{message}"):
+        read_judgments(tmp_path, make_axes(tmp_path))
 
 
-def test_a_table_without_any_of_the_cells_is_an_error(tmp_path):
-    write_judgments(tmp_path, {Model("other", None, "base", None): judged(4, 6)})
+def test_a_table_without_any_of_the_models_is_an_error(tmp_path):
+    write_table(tmp_path, {Model("other", None, "base", None): judged(4, 6)})
     with pytest.raises(InputError, match=r"'tiny' \(untrained\) has 0 judgments where some are"):
-        read_judgments(tmp_path, CELLS)
+        read_judgments(tmp_path, make_axes(tmp_path))
 
 
-def write_cards(folder):
-    preflight = dict.fromkeys(("rows", "held_out_rows", "truncated_rows", "dropped_rows"), 2)
-    for seed, before, after, margin in ((1, 4.0, 3.0, 0.5), (2, 5.0, 3.5, None)):
-        losses = {"before": before, "after": after}
-        card = {"method": "kto", "preflight": preflight, "held_out_loss": losses}
-        card |= {"held_out_reward_margin": margin}
-        write_json(card, folder / "tiny" / "lmsys" / "kto" / f"{seed}.json")
+def run_stage(folder, **params):
+    options = {"params": write_params(folder, **params), "judgments": folder / "judgments"}
+    options |= {"cards": folder / "cards", "metrics": folder / "summary.json"}
+    options |= {"scores": folder / "scores.json", "training_metrics": folder / "training.json"}
+    options |= {"plot": folder / "scores.csv", "loss_plot": folder / "loss.csv"}
+    return CliRunner().invoke(main, [w for n, v in options.items() for w in (f"--{n}", str(v))])
 
 
-def run_stage(folder, *seeds):
-    axes = {"bases": "tiny", "corpora": "lmsys", "recipes": "kto", "benchmarks": "mt_bench"}
-    axes |= {"judges": "reference", "judgments": folder, "metrics": folder / "m.json"}
-    axes |= {"cards": folder / "cards", "training_metrics": folder / "t.json"}
-    words = [str(w) for name, value in axes.items() for w in (f"--{name}", value)]
-    words += [str(word) for seed in seeds for word in ("--seeds", seed)]
-    return CliRunner().invoke(main, [*words, "--plot", str(folder / "scores.csv")])
+def read_leaf(path, *names):
+    content = json.loads(path.read_text())
+    for name in names:
+        content = content[name]
+    return content
 
 
 def test_the_stage_writes_metrics_and_points(tmp_path):
-    write_judgments(tmp_path, tables()["mt_bench", "reference"])
-    write_cards(tmp_path / "cards")
-    result = run_stage(tmp_path, 1, 2)
+    write_table(tmp_path / "judgments", TABLE)
+    for seed in (1, 2):
+        write_card(tmp_path / "cards", Model("tiny", "lmsys", "kto", seed), loss={"1": 2.5})
+    result = run_stage(tmp_path)
     assert result.exit_code == 0, result.output
-    training = json.loads((tmp_path / "t.json").read_text())["tiny"]["lmsys"]["kto"]
-    # means over seeds 1 and 2: (4 + 5) / 2, (3 + 3.5) / 2; the margin of seed 2 is not known
-    assert training["held_out_loss"] == {"before": 4.5, "after": 3.25}
-    assert training["held_out_reward_margin"] == 0.5
-    metrics = json.loads((tmp_path / "m.json").read_text())
-    assert metrics["mt_bench"]["reference"]["tiny"]["lmsys"]["kto"]["spread"] == 0.707107
+    place = ("mt_bench", "reference", "tiny", "lmsys", "kto")
+    summary = read_leaf(tmp_path / "summary.json", *place)
+    assert summary == {"mean": 5.5, "spread": 0.707107, "unscored": 1}
+    assert read_leaf(tmp_path / "scores.json", *place, "as_published") == 5.5
+    assert read_leaf(tmp_path / "training.json", "tiny", "lmsys", "kto", "method") == "kto"
     with (tmp_path / "scores.csv").open() as file:
         assert [row["mean"] for row in csv.DictReader(file)] == ["4.0", "5.5"]
+    with (tmp_path / "loss.csv").open() as file:
+        assert [row["loss"] for row in csv.DictReader(file)] == ["2.5", "2.5"]
 
 
 def test_the_stage_fails_where_a_seed_is_missing(tmp_path):
-    write_judgments(tmp_path, tables()["mt_bench", "reference"])
-    result = run_stage(tmp_path, 1, 2, 3)
+    write_table(tmp_path / "judgments", TABLE)
+    result = run_stage(tmp_path, seeds=(1, 2, 3))
     assert result.exit_code == 1
     assert "seed 3 has 0 judgments" in result.output
 
@@ -171,13 +195,13 @@ def test_published_mt_bench_means_come_from_real_judgments(model):
     path = REAL / "mt_bench" / "judgments_gpt-4_single.jsonl"
     rows = [json.loads(line) for line in path.open(encoding="utf-8")]
     rows = [
-        {**row, "category": "all", "score": None if row["score"] == -1 else row["score"]}
+        {**row, "repetition": 0, "score": None if row["score"] == -1 else row["score"]}
         for row in rows
         if row["model"] == model
     ]
     assert len(rows) == 160
-    summary = summarize_runs("mt_bench", [rows])
-    means = (summary["turn_1"], summary["turn_2"], summary["mean"])
+    turns = [[row for row in rows if row["turn"] == turn] for turn in (1, 2)]
+    means = [summarize_runs("mt_bench", [part])["mean"] for part in (*turns, rows)]
     assert means == pytest.approx(MT_BENCH[model], abs=5.1e-5)  # four decimals, halves either way
 
 
@@ -188,8 +212,13 @@ def test_published_mt_bench_means_come_from_real_judgments(model):
 )
 def test_published_wildbench_means_come_from_real_verdicts(model, count, published):
     path = REAL / "wildbench" / f"{model}.judge.jsonl"
-    ratings = [float(json.loads(line)["score"]) for line in path.open(encoding="utf-8")]
-    assert len(ratings) == count
-    score = score_rows("wildbench", [{"score": rating} for rating in ratings])
-    assert score == pytest.approx((published - 5) * 20, abs=20 * 5e-6)
-    assert score / 20 + 5 == pytest.approx(published, abs=5e-6)
+    verdicts = [json.loads(line) for line in path.open(encoding="utf-8")]
+    rows = [
+        {"question_id": v["session_id"], "turn": 1, "repetition": 0, "score": float(v["score"])}
+        for v in verdicts
+    ]
+    assert len(rows) == count
+    score = summarize_runs("wildbench", [rows])["mean"]
+    # the first is published with five decimals, the other with all
+    tolerance = 5e-6 if model == "gemma-2b-it" else 1e-12
+    assert score / 20 + 5 == pytest.approx(published, abs=tolerance)

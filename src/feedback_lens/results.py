@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from feedback_lens.axes import Axes
+from feedback_lens.axes import UNTRAINED, Axes
 from feedback_lens.tables import read_json
 
 Line = tuple[str, str]
@@ -63,14 +63,13 @@ def _scores(metrics: Path) -> Iterator[Line]:
 
 
 def _score_lines(name: str, corpora: dict[str, Any]) -> Iterator[Line]:
-    yield f"{name}, untrained", _number(corpora["base"]["mean"])
     for corpus, recipes in corpora.items():
-        if corpus != "base":
-            for recipe, score in recipes.items():
-                yield (
-                    f"{name}, {corpus} {recipe}",
-                    f"{_number(score['mean'])} ± {_number(score['spread'])}",
-                )
+        if corpus == UNTRAINED:
+            yield f"{name}, untrained", _number(recipes["mean"])
+            continue
+        for recipe, score in recipes.items():
+            mean, spread = _number(score["mean"]), _number(score["spread"])
+            yield f"{name}, {corpus} {recipe}", f"{mean} ± {spread}"
 
 
 def _find(folder: Path, names: Iterable[str]) -> list[Path]:

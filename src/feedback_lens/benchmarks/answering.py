@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -23,8 +23,10 @@ def answer_questions(
 ) -> list[dict[str, Any]]:
     """A model's answers to a benchmark, all turns (rows of `ANSWERS`).
 
-    A later turn sees the model's own earlier answers. `tokens` is the answer's length, null where
-    the server did not count; `cut_off` marks an answer that reached `max_tokens`.
+    A later turn sees the model's own earlier answers. `answer` is empty where the model said
+    nothing, and null where it was not asked or its words were withheld (`failed`, `filtered`, a
+    refusal without words). `tokens` is the answer's length, null where the server did not count;
+    `cut_off` marks an answer that reached `max_tokens`.
 
     Source: FastChat's gen_model_answer; temperatures by category.
     """
@@ -39,16 +41,37 @@ def answer_questions(
             sampling = Sampling(question.temperature, max_tokens=max_tokens, seed=seed)
             requests.append(Request(assistant.model, tuple(dialogues[index]), sampling))
         for index, response in zip(asked, assistant.ask(requests), strict=True):
-            dialogues[index].append({"role": "assistant", "content": response.text or ""})
-            rows.append(_row(questions[index].question_id, turn, response))
+            answer = _read_answer(response)
+            dialogues[index].append({"role": "assistant", "content": answer or ""})
+            rows.append(_row(questions[index].question_id, turn, answer, response))
     return rows
 
 
-def _row(question_id: str, turn: int, response: Response) -> dict[str, Any]:
+def describe_cut_offs(
+    benchmark: str, rows: Sequence[Mapping[str, Any]], max_tokens: int
+) -> str | None:
+    """One line on the answers that reached `max_tokens`; None where none did."""
+    cut_off = sum(row["outcome"] == "cut_off" for row in rows)
+    if not cut_off:
+        return None
+    return (
+        f"{benchmark}: {cut_off} of {len(rows)} answers reached max_tokens ({max_tokens}) and were "
+        "cut off"
+    )
+
+
+def _read_answer(response: Response) -> str | None:
+    if response.outcome in ("failed", "filtered"):
+        # the text is the server's, which says why
+        return None
+    return response.text if response.outcome == "refused" else response.text or ""
+
+
+def _row(question_id: str, turn: int, answer: str | None, response: Response) -> dict[str, Any]:
     return {
         "question_id": question_id,
         "turn": turn,
-        "answer": response.text,
+        "answer": answer,
         "outcome": response.outcome,
         "tokens": response.completion_tokens,
     }

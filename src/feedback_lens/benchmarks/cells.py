@@ -1,64 +1,33 @@
-"""The judged models: which cells are wanted, and their rows of the judgments tables."""
+"""The judged models and their rows of the answers and judgments tables."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from feedback_lens.axes import UNTRAINED, Axes, JudgeAxes, Model
 from feedback_lens.errors import InputError
 from feedback_lens.tables import read_rows
 
-COLUMNS = ["base", "corpus", "recipe", "seed", "question_id", "category", "turn", "score"]
-UNTRAINED = "base"
-
-
-class Model(NamedTuple):
-    """A judged model; the untrained base has recipe `base`, and null for corpus and seed."""
-
-    base: str
-    corpus: str | None
-    recipe: str
-    seed: int | None
-
-    @property
-    def folder(self) -> Path:
-        """Its folder among answers: the axes in matrix order."""
-        if self.recipe == UNTRAINED:
-            return Path(self.base) / UNTRAINED
-        return Path(self.base) / str(self.corpus) / self.recipe / str(self.seed)
-
-
+COLUMNS = [
+    "base",
+    "corpus",
+    "recipe",
+    "seed",
+    "question_id",
+    "categories",
+    "turn",
+    "repetition",
+    "score",
+    "answer_outcome",
+    "answer_tokens",
+    "answer_characters",
+]
 Rows = list[dict[str, Any]]
 Judgments = Mapping[tuple[str, str], Mapping[Model, Rows]]  # (benchmark, judge) -> model -> rows
 
 
-@dataclass(frozen=True)
-class Cells:
-    """The axes whose product is read: each base untrained, and trained by each recipe and seed."""
-
-    benchmarks: tuple[str, ...]
-    judges: tuple[str, ...]
-    bases: tuple[str, ...]
-    corpora: tuple[str, ...]
-    recipes: tuple[str, ...]
-    seeds: tuple[int, ...]
-
-    def models(self) -> list[Model]:
-        """All models of the cells."""
-        return list_models(self.bases, self.corpora, self.recipes, self.seeds)
-
-
-def list_models(
-    bases: Sequence[str], corpora: Sequence[str], recipes: Sequence[str], seeds: Sequence[int]
-) -> list[Model]:
-    """The untrained bases, then every base trained on every corpus by every recipe and seed."""
-    untrained = [Model(base, None, UNTRAINED, None) for base in bases]
-    return untrained + [Model(*cell) for cell in product(bases, corpora, recipes, seeds)]
-
-
-def read_answers(folder: Path, models: Sequence[Model], benchmark: str) -> list[dict[str, Any]]:
+def read_answers(folder: Path, models: Sequence[Model], benchmark: str) -> Rows:
     """The answers of exactly these models, with the model's axes; stale files are not looked at.
 
     Raises:
@@ -71,37 +40,39 @@ def read_answers(folder: Path, models: Sequence[Model], benchmark: str) -> list[
     ]
 
 
-def read_judgments(folder: Path, cells: Cells) -> dict[tuple[str, str], dict[Model, Rows]]:
-    """The judgments of exactly these cells from `<benchmark>/<judge>.parquet`.
+def read_judgments(folder: Path, axes: Axes) -> dict[tuple[str, str], dict[Model, Rows]]:
+    """The judgments in `<judge>/<benchmark>.parquet` of exactly the models that the judge judges.
 
     Raises:
-        InputError: a table or a cell is missing, or a cell lacks a question and turn that another
-            has, or has one twice.
+        InputError: a table or a model is missing, or a model lacks a question, turn and
+            repetition that another has, or has one twice.
     """
     return {
-        (benchmark, judge): _read_table(folder / benchmark / f"{judge}.parquet", cells)
-        for benchmark, judge in product(cells.benchmarks, cells.judges)
+        (benchmark, judge): _read_table(folder / judge / f"{benchmark}.parquet", own, axes)
+        for benchmark in axes.benchmarks
+        for judge, own in axes.judges.items()
+        if benchmark in own.benchmarks
     }
 
 
-def _read_table(path: Path, cells: Cells) -> dict[Model, Rows]:
+def _read_table(path: Path, judge: JudgeAxes, axes: Axes) -> dict[Model, Rows]:
     found: defaultdict[Model, Rows] = defaultdict(list)
     for row in read_rows(path, COLUMNS):
         found[Model(row["base"], row["corpus"], row["recipe"], row["seed"])].append(row)
-    wanted = {model: found[model] for model in cells.models()}
-    asked = sorted(set(_questions(row for rows in wanted.values() for row in rows)))
+    wanted = {model: found[model] for model in axes.models() if judge.judges(model)}
+    asked = sorted(set(_list_keys(row for rows in wanted.values() for row in rows)))
     for model, rows in wanted.items():
-        if not rows or sorted(_questions(rows)) != asked:
+        if not rows or sorted(_list_keys(rows)) != asked:
             raise InputError(
                 f"{path}: {_describe(model)} has {len(rows)} judgments where "
-                f"{len(asked) or 'some'} are wanted, one a question and turn; "
+                f"{len(asked) or 'some'} are wanted, one a question, turn and repetition; "
                 "run `dvc repro judge`, or shorten the axes in run"
             )
     return wanted
 
 
-def _questions(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
-    return [(row["question_id"], row["turn"]) for row in rows]
+def _list_keys(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    return [(row["question_id"], row["turn"], row["repetition"]) for row in rows]
 
 
 def _describe(model: Model) -> str:

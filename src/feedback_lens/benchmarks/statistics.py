@@ -1,63 +1,71 @@
 """Paired tests of the recipes against a reference, question by question."""
 
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import click
 import numpy as np
 import numpy.typing as npt
 
 from feedback_lens.analysis.intervals import Interval, draw_weights, percentile_interval
 from feedback_lens.analysis.rank_tests import correct_holm
-from feedback_lens.benchmarks.cells import Cells, Judgments, Model, Rows
-from feedback_lens.benchmarks.summary import scale_rating
+from feedback_lens.axes import UNTRAINED, Axes, Model
+from feedback_lens.benchmarks.cells import Judgments, Rows
+from feedback_lens.benchmarks.summary import average_draws, nest, scale_rating
 from feedback_lens.errors import InputError
 
 Scores = npt.NDArray[np.float64]  # (questions, seeds); not a number where nothing was scored
 Key = tuple[str, str, str, str, str]  # benchmark, judge, base, corpus, recipe
+Seeds = dict[int | None, Rows]  # one recipe's judgments by seed; null for the untrained base
 
 
 def compare_recipes(
-    judgments: Judgments, cells: Cells, reference: str, resamples: int, seed: int
+    judgments: Judgments, axes: Axes, reference: str, resamples: int, seed: int
 ) -> dict[str, Any]:
     """Benchmark -> judge -> base -> corpus -> recipe -> its test against the reference recipe.
 
-    Each is as `compare_pair` gives it, with `p_holm`, Holm's correction of `p` over all tests.
+    Each is as `compare_pair` gives it, with `p_holm`, Holm's correction of `p` over all tests, and
+    `runs`, the test of `compare_runs` over the seeds that both recipes have. The reference may be
+    `base`, the untrained one. Where a judge has no judgments of it there is no test, which a line
+    on standard error says.
 
     Raises:
-        InputError: the reference is none of the recipes.
+        InputError: the reference is neither a recipe nor `base`.
 
     Source: paper appendix I, Table 17.
     """
-    if reference not in cells.recipes:
+    if reference not in (*axes.recipes, UNTRAINED):
         raise InputError(
-            f"test_significance.reference: {reference!r} is none of run.models.recipes "
-            f"({', '.join(cells.recipes)})"
+            f"test_significance.reference: {reference!r} is none of the recipes in run "
+            f"({', '.join(axes.recipes)}), or base"
         )
     tests = {
-        key: compare_pair(recipe_scores, reference_scores, resamples, seed)
-        for key, recipe_scores, reference_scores in _pairs(judgments, cells, reference)
+        key: {
+            **compare_pair(
+                score_questions(key[0], list(recipe.values())),
+                score_questions(key[0], list(other.values())),
+                resamples,
+                seed,
+            ),
+            "runs": _compare_shared(key[0], recipe, other),
+        }
+        for key, recipe, other in _pairs(judgments, reference)
     }
     corrected = correct_holm({key: test["p"] for key, test in tests.items()})
-    metrics: dict[str, Any] = {}
-    for key, test in tests.items():
-        place = metrics
-        for name in key[:-1]:
-            place = place.setdefault(name, {})
-        place[key[-1]] = {**test, "p_holm": corrected[key]}
-    return metrics
+    return nest((key, {**test, "p_holm": corrected[key]}) for key, test in tests.items())
 
 
 def score_questions(benchmark: str, runs: Sequence[Rows]) -> Scores:
     """Each question's score on the benchmark's scale, its mean over turns: `(questions, seeds)`.
 
-    Questions are ordered by id; one without a rating is not a number.
+    A turn's score is the mean over its readable draws. Questions are ordered by id; one without a
+    rating is not a number.
     """
     questions = sorted({row["question_id"] for rows in runs for row in rows})
     place = {question: index for index, question in enumerate(questions)}
     sums, counts = np.zeros((2, len(questions), len(runs)))
     for run, rows in enumerate(runs):
-        for row in rows:
+        for row in average_draws(rows):
             if row["score"] is not None:
                 sums[place[row["question_id"]], run] += scale_rating(benchmark, row["score"])
                 counts[place[row["question_id"]], run] += 1
@@ -83,6 +91,21 @@ def compare_pair(scores: Scores, reference: Scores, resamples: int, seed: int) -
     }
 
 
+def compare_runs(scores: Scores, reference: Scores) -> dict[str, Any]:
+    """Paired t-test over question and seed pairs, as if the seeds of two recipes were paired.
+
+    The paper does not say what its t-tests pair. This one stands beside the test over questions
+    because it may be the paper's. It takes the scores of one question by several seeds for
+    independent, which they are not: its p is too small.
+
+    Keys: `t` and two-sided `p` (null where `n` is below 2 or all differences are equal), `n`
+    (pairs of a question and a seed that both sides have a score for).
+    """
+    differences = (scores - reference).ravel()
+    differences = differences[~np.isnan(differences)]
+    return {**_test_paired(differences), "n": len(differences)}
+
+
 def difference_interval(scores: Scores, reference: Scores, resamples: int, seed: int) -> Interval:
     """95% percentile bootstrap of the mean difference; null with fewer than two questions.
 
@@ -102,21 +125,39 @@ def difference_interval(scores: Scores, reference: Scores, resamples: int, seed:
     return percentile_interval(_divide(sums, (weights * known).sum(1)))
 
 
-def _pairs(
-    judgments: Judgments, cells: Cells, reference: str
-) -> Iterator[tuple[Key, Scores, Scores]]:
-    recipes = [recipe for recipe in cells.recipes if recipe != reference]
+def _pairs(judgments: Judgments, reference: str) -> Iterator[tuple[Key, Seeds, Seeds]]:
+    """Each recipe's judgments by seed, and those of the reference of the same base and corpus."""
     for (benchmark, judge), models in judgments.items():
-        for base, corpus in product(cells.bases, cells.corpora):
-            scores = {
-                recipe: score_questions(
-                    benchmark, [models[Model(base, corpus, recipe, s)] for s in cells.seeds]
-                )
-                for recipe in (reference, *recipes)
-            }
-            for recipe in recipes:
-                key = (benchmark, judge, base, corpus, recipe)
-                yield key, scores[recipe], scores[reference]
+        for (base, corpus), recipes in _group_recipes(models).items():
+            if reference not in recipes:
+                where = f"{benchmark}, {judge}, {base}, {corpus}"
+                click.echo(f"{where}: no test, as {reference} is not judged", err=True)
+                continue
+            for recipe, runs in recipes.items():
+                if recipe not in (reference, UNTRAINED):
+                    yield (benchmark, judge, base, corpus, recipe), runs, recipes[reference]
+
+
+def _group_recipes(models: Mapping[Model, Rows]) -> dict[tuple[str, str], dict[str, Seeds]]:
+    """Base and corpus -> recipe -> judgments by seed; the untrained base stands in each group."""
+    groups: dict[tuple[str, str], dict[str, Seeds]] = {}
+    for model, rows in models.items():
+        if model.corpus is not None:
+            group = groups.setdefault((model.base, model.corpus), {})
+            group.setdefault(model.recipe, {})[model.seed] = rows
+    for (base, _), group in groups.items():
+        untrained = models.get(Model(base, None, UNTRAINED, None))
+        if untrained is not None:
+            group[UNTRAINED] = {None: untrained}
+    return groups
+
+
+def _compare_shared(benchmark: str, recipe: Seeds, reference: Seeds) -> dict[str, Any]:
+    shared = [seed for seed in recipe if seed in reference]
+    scores, others = (
+        score_questions(benchmark, [runs[seed] for seed in shared]) for runs in (recipe, reference)
+    )
+    return compare_runs(scores, others)
 
 
 def _test_paired(differences: Scores) -> dict[str, float | None]:

@@ -1,10 +1,11 @@
-"""Benchmark scores: per model, with mean and spread over seeds."""
+"""Benchmark scores: of one run, and with mean and spread over the runs of several seeds."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from feedback_lens.benchmarks.cells import Cells, Judgments, Rows
+from feedback_lens.benchmarks.cells import Judgments, Rows
 from feedback_lens.errors import InputError
 
 # from the mean of a judge's ratings, 1 to 10, to the scale of the published figures
@@ -25,6 +26,7 @@ SCORE_POINTS = (
     "seeds",
     "unscored",
 )
+Names = tuple[str, ...]  # benchmark, judge, base, corpus (of a trained model), recipe
 
 
 def scale_rating(benchmark: str, rating: float) -> float:
@@ -42,86 +44,124 @@ def scale_rating(benchmark: str, rating: float) -> float:
     return SCALES[benchmark](rating)
 
 
+def average_draws(rows: Rows) -> Rows:
+    """One row a question and turn: its score is the mean over its readable draws, else null."""
+    draws: defaultdict[tuple[str, int], Rows] = defaultdict(list)
+    for row in rows:
+        draws[row["question_id"], row["turn"]].append(row)
+    return [{**same[0], "score": average(row["score"] for row in same)} for same in draws.values()]
+
+
 def score_rows(benchmark: str, rows: Sequence[Mapping[str, Any]]) -> float | None:
-    """The score of judgments as published: the mean over rows with a rating; null without any."""
-    ratings = [row["score"] for row in rows if row["score"] is not None]
-    return scale_rating(benchmark, fmean(ratings)) if ratings else None
+    """A run's score as published: the mean over the rows that have a rating; null without any.
+
+    Source: FastChat's show_result.py and WildBench's tables, which drop what could not be read.
+    """
+    rating = average(row["score"] for row in rows)
+    return None if rating is None else scale_rating(benchmark, rating)
+
+
+def score_runs(benchmark: str, runs: Sequence[Rows]) -> float | None:
+    """The mean of the scores of the runs that have one; null without any."""
+    return average(score_each(benchmark, runs))
+
+
+def score_each(benchmark: str, runs: Sequence[Rows]) -> list[float]:
+    """The scores of the runs that have one."""
+    scores = [score_rows(benchmark, rows) for rows in runs]
+    return [score for score in scores if score is not None]
+
+
+def choose(rows: Rows, column: str, value: Any) -> Rows:
+    """The rows with the value in the column."""
+    return [row for row in rows if row[column] == value]
+
+
+def count_unscored(runs: Sequence[Rows]) -> int:
+    """Judgments without a rating."""
+    return sum(row["score"] is None for rows in runs for row in rows)
 
 
 def summarize_runs(benchmark: str, runs: Sequence[Rows]) -> dict[str, Any]:
-    """The scores of one recipe's runs, one list of judgments a seed.
+    """The score of one recipe's runs, one list of judgments a seed.
 
     Keys: `mean` of the seeds' scores, `spread` (their sample standard deviation; null with fewer
-    than two), `seeds` (that have a score), `unscored` (judgments without a rating, which no mean
-    holds), where there are two turns `turn_1` and `turn_2`, and `categories`: means over seeds.
+    than two), `unscored` (judgments without a rating, which no mean holds). Where judgments were
+    drawn several times also `spread_repetitions`: the standard deviation between a seed's scores
+    by one draw each, the mean over seeds.
 
     Source: paper section 7.2 and Table 4.
     """
-    scores = _score_each(benchmark, runs)
-    turns = sorted({row["turn"] for rows in runs for row in rows})
+    scores = score_each(benchmark, [average_draws(rows) for rows in runs])
+    repetitions = sorted({row["repetition"] for rows in runs for row in rows})
+    spreads = [
+        _spread(score_each(benchmark, [choose(rows, "repetition", r) for r in repetitions]))
+        for rows in runs
+    ]
     return {
-        "mean": fmean(scores) if scores else None,
-        "spread": stdev(scores) if len(scores) > 1 else None,
-        "seeds": len(scores),
-        "unscored": sum(row["score"] is None for rows in runs for row in rows),
-        **{f"turn_{t}": _average_part(benchmark, runs, "turn", t) for t in turns if len(turns) > 1},
-        "categories": {
-            name: _average_part(benchmark, runs, "category", name)
-            for name in sorted({row["category"] for rows in runs for row in rows})
-        },
+        "mean": average(scores),
+        "spread": _spread(scores),
+        "unscored": count_unscored(runs),
+        **({"spread_repetitions": average(spreads)} if len(repetitions) > 1 else {}),
     }
 
 
-def summarize(judgments: Judgments, cells: Cells) -> dict[str, Any]:
+def summarize(judgments: Judgments) -> dict[str, Any]:
     """Benchmark -> judge -> base -> `base` (untrained), and corpus -> recipe -> a summary.
 
     Each is as `summarize_runs` gives it.
 
     Source: paper Tables 4, 14 and 16.
     """
-    metrics: dict[str, Any] = {}
-    for benchmark, judge, base, corpus, recipe, summary in _summaries(judgments, cells):
-        place = metrics.setdefault(benchmark, {}).setdefault(judge, {}).setdefault(base, {})
-        if corpus is not None:
-            place = place.setdefault(corpus, {})
-        place[recipe] = summary
-    return metrics
+    return nest((key, summarize_runs(key[0], runs)) for key, runs in group_runs(judgments))
 
 
-def list_scores(judgments: Judgments, cells: Cells) -> list[dict[str, Any]]:
+def list_scores(judgments: Judgments) -> Iterator[dict[str, Any]]:
     """One row of `SCORE_POINTS` for each benchmark, judge and recipe of a base.
 
     `low` and `high` are the mean less and plus the spread.
     """
-    return [
-        {
-            **dict(zip(SCORE_POINTS, key, strict=False)),
-            **{name: summary[name] for name in ("mean", "spread", "seeds", "unscored")},
-            "low": _add(summary["mean"], -(summary["spread"] or 0)),
-            "high": _add(summary["mean"], summary["spread"] or 0),
+    for (benchmark, judge, base, *names), runs in group_runs(judgments):
+        summary = summarize_runs(benchmark, runs)
+        mean, spread = summary["mean"], summary["spread"] or 0
+        yield {
+            **dict(zip(SCORE_POINTS, (benchmark, judge, base), strict=False)),
+            "corpus": names[0] if len(names) > 1 else None,
+            "recipe": names[-1],
+            **{name: summary[name] for name in ("mean", "spread", "unscored")},
+            "low": None if mean is None else mean - spread,
+            "high": None if mean is None else mean + spread,
+            "seeds": len(score_each(benchmark, runs)),
         }
-        for *key, summary in _summaries(judgments, cells)
-    ]
 
 
-def _summaries(judgments: Judgments, cells: Cells) -> Iterator[tuple[Any, ...]]:
+def nest(leaves: Iterable[tuple[Names, Any]]) -> dict[str, Any]:
+    """Mappings in mappings, of each value and the names that lead to it."""
+    metrics: dict[str, Any] = {}
+    for path, value in leaves:
+        place = metrics
+        for name in path[:-1]:
+            place = place.setdefault(name, {})
+        place[path[-1]] = value
+    return metrics
+
+
+def average(values: Iterable[float | None]) -> float | None:
+    """The mean of the values that are known; null without any."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def group_runs(judgments: Judgments) -> Iterator[tuple[Names, list[Rows]]]:
+    """The runs of each recipe, with benchmark, judge, base, and corpus where it is trained."""
     for (benchmark, judge), models in judgments.items():
-        groups: dict[tuple[str, str | None, str], list[Rows]] = {}
-        for model in cells.models():
-            groups.setdefault(model[:3], []).append(models[model])
-        for (base, corpus, recipe), runs in groups.items():
-            yield benchmark, judge, base, corpus, recipe, summarize_runs(benchmark, runs)
+        groups: defaultdict[Names, list[Rows]] = defaultdict(list)
+        for model, rows in models.items():
+            corpus = () if model.corpus is None else (model.corpus,)
+            groups[model.base, *corpus, model.recipe].append(rows)
+        for names, runs in groups.items():
+            yield (benchmark, judge, *names), runs
 
 
-def _score_each(benchmark: str, runs: Sequence[Rows]) -> list[float]:
-    scores = [score_rows(benchmark, rows) for rows in runs]
-    return [score for score in scores if score is not None]
-
-
-def _average_part(benchmark: str, runs: Sequence[Rows], column: str, value: Any) -> float | None:
-    scores = _score_each(benchmark, [[r for r in rows if r[column] == value] for rows in runs])
-    return fmean(scores) if scores else None
-
-
-def _add(mean: float | None, step: float) -> float | None:
-    return None if mean is None else mean + step
+def _spread(scores: Sequence[float]) -> float | None:
+    return stdev(scores) if len(scores) > 1 else None

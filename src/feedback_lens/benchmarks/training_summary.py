@@ -1,23 +1,26 @@
 """What training did to each model, from the cards of its checkpoints."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from feedback_lens.benchmarks.cells import UNTRAINED, Cells, Model
+from feedback_lens.axes import UNTRAINED, Axes, Model
+from feedback_lens.benchmarks.summary import Names, average, nest
 from feedback_lens.tables import read_json
 
-Cards = Mapping[Model, Mapping[str, Any]]
+Card = Mapping[str, Any]
+Cards = Mapping[Model, Card]
+LOSS_POINTS = ("base", "corpus", "recipe", "seed", "step", "loss")
 
 
-def read_cards(folder: Path, cells: Cells) -> dict[Model, dict[str, Any]]:
+def read_cards(folder: Path, axes: Axes) -> dict[Model, dict[str, Any]]:
     """The cards `<base>/<corpus>/<recipe>/<seed>.json` of exactly the trained models.
 
     Raises:
         InputError: a card is missing.
     """
-    trained = [model for model in cells.models() if model.recipe != UNTRAINED]
+    trained = [model for model in axes.models() if model.recipe != UNTRAINED]
     return {model: read_json(folder / model.folder.with_suffix(".json")) for model in trained}
 
 
@@ -26,31 +29,42 @@ def summarize_training(cards: Cards) -> dict[str, Any]:
 
     `held_out_loss` is in nats a token of the replies kept apart, before and after, the mean over
     seeds; `held_out_reward_margin` (KTO) how much more the desirable than the undesirable ones
-    gained. Null where nothing was kept apart.
+    gained, with its standard error over rows (`_error`) and the share of seeds where it is above
+    zero (`_rises`). Null where nothing was kept apart. `trained_reward_margin` (KTO) is that of the
+    rows trained on, the mean over the steps of the last epoch.
     """
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    groups: defaultdict[Names, list[Card]] = defaultdict(list)
     for model, card in cards.items():
-        groups.setdefault((model.base, str(model.corpus), model.recipe), []).append(card)
-    metrics: dict[str, Any] = {}
-    for (base, corpus, recipe), members in groups.items():
-        metrics.setdefault(base, {}).setdefault(corpus, {})[recipe] = _summarize(members)
-    return metrics
+        groups[model.base, str(model.corpus), model.recipe].append(card)
+    return nest((names, _summarize(members)) for names, members in groups.items())
 
 
-def _summarize(cards: list[Mapping[str, Any]]) -> dict[str, Any]:
+def list_losses(cards: Cards) -> Iterator[dict[str, Any]]:
+    """One row of `LOSS_POINTS` for each logged training step of each model."""
+    for model, card in cards.items():
+        for step, loss in card["loss"].items():
+            yield {**model._asdict(), "step": int(step), "loss": loss}
+
+
+def _summarize(cards: Sequence[Card]) -> dict[str, Any]:
     losses = [card["held_out_loss"] for card in cards]
-    preflight = cards[0]["preflight"]
+    margins = [card["held_out_reward_margin"] for card in cards]
+    rises = [None if margin is None else float(margin > 0) for margin in margins]
+    counts = ("rows", "held_out_rows", "truncated_rows", "dropped_rows")
     return {
         "method": cards[0]["method"],
-        "rows": preflight["rows"],
-        "held_out_rows": preflight["held_out_rows"],
-        "truncated_rows": preflight["truncated_rows"],
-        "dropped_rows": preflight["dropped_rows"],
-        "held_out_loss": {when: _mean([loss[when] for loss in losses]) for when in losses[0]},
-        "held_out_reward_margin": _mean([card["held_out_reward_margin"] for card in cards]),
+        **{name: cards[0]["preflight"][name] for name in counts},
+        "held_out_loss": {when: average(loss[when] for loss in losses) for when in losses[0]},
+        "held_out_reward_margin": average(margins),
+        "held_out_reward_margin_error": average(c["held_out_reward_margin_error"] for c in cards),
+        "held_out_reward_margin_rises": average(rises),
+        "trained_reward_margin": average(_average_last_epoch(card) for card in cards),
     }
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+def _average_last_epoch(card: Card) -> float | None:
+    """The mean reward margin of the last epoch's steps; a step with one class alone has none."""
+    steps = len(card["loss"])
+    first = steps - steps // card["parameters"]["epochs"]
+    margins = (card["rewards"] or {"margins": {}})["margins"]
+    return average(value for step, value in margins.items() if int(step) > first)

@@ -13,7 +13,7 @@ VARIABLE = "FEEDBACK_LENS_MAX_USD"
 # of a message's frame (role, separators), more than any known chat format takes
 FRAME_TOKENS = 16
 REREAD_SECONDS = 1.0
-CAPPED = ("label", "rate_prompts", "regenerate", "judge")
+CAPPED = ("label", "rate_prompts", "regenerate", "judge", "judge_pairs")
 
 
 class Budget:

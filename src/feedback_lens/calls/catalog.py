@@ -126,7 +126,8 @@ def check_retired(facts: ModelFacts, today: date, purpose: str) -> None:
     """
     if facts.shutdown is None or today < facts.shutdown:
         return
-    instead = f"set {purpose}.model to {facts.substitute}" if facts.substitute else "choose another"
+    entry = {"judge": "judges.<name>", "judge_pairs": "pair_judges.<name>"}.get(purpose, purpose)
+    instead = f"set {entry}.model to {facts.substitute}" if facts.substitute else "choose another"
     raise InputError(
         f"{purpose}: model {facts.name!r} was shut down on {facts.shutdown}: only its recorded "
         f"replies can be had; {instead}, or, if your server still has it, give it "

@@ -9,16 +9,23 @@ from typing import Any
 import click
 
 from feedback_lens.calls.request import Sampling, count_outcomes
-from feedback_lens.options import MAX_TOKENS, REASONING_EFFORT, TEMPERATURE, option, path_option
+from feedback_lens.options import (
+    MAX_TOKENS,
+    REASONING_EFFORT,
+    TEMPERATURE,
+    Nullable,
+    option,
+    path_option,
+)
 
 
 @dataclass(frozen=True)
 class AskPolicy:
     """How a stage asks its model.
 
-    `model` is its name at the endpoint or in the snapshot; `source` a folder of recorded replies,
-    or of a model. A reply that came whole and cannot be read is asked for again, at most `reasks`
-    times, each time as a draw of its own.
+    `model` is its name at the endpoint or in the snapshot, empty where none is named; `source` a
+    folder of recorded replies, or of a model. A reply that came whole and cannot be read is asked
+    for again, at most `reasks` times, each time as a draw of its own.
     """
 
     model: str
@@ -31,7 +38,7 @@ def policy_options(stage: Callable[..., None]) -> Callable[..., None]:
     """A stage's function with the options of an `AskPolicy`, which it takes as `policy`."""
 
     @path_option("--assistant")
-    @option("--model")
+    @option("--model", type=Nullable(click.STRING))
     @option("--temperature", type=TEMPERATURE)
     @option("--max_tokens", type=MAX_TOKENS)
     @option("--reasoning_effort", type=REASONING_EFFORT)
@@ -40,7 +47,7 @@ def policy_options(stage: Callable[..., None]) -> Callable[..., None]:
     def with_policy(
         *,
         assistant: Path,
-        model: str,
+        model: str | None,
         temperature: float | None,
         max_tokens: int | None,
         reasoning_effort: str | None,
@@ -48,7 +55,7 @@ def policy_options(stage: Callable[..., None]) -> Callable[..., None]:
         **others: Any,
     ) -> None:
         sampling = Sampling(temperature, max_tokens=max_tokens, reasoning_effort=reasoning_effort)
-        stage(policy=AskPolicy(model, assistant, sampling, reasks), **others)
+        stage(policy=AskPolicy(model or "", assistant, sampling, reasks), **others)
 
     return with_policy
 

@@ -1,12 +1,12 @@
 """What the model calls of the stages came to: the counts beside their tables, and list prices."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from feedback_lens.axes import Axes
+from feedback_lens.axes import Axes, JudgeAxes, PairJudgeAxes
 from feedback_lens.calls.catalog import Price, drop_day
 from feedback_lens.calls.request import OUTCOMES
 from feedback_lens.tables import read_json
@@ -23,20 +23,26 @@ def read_counts(data: Path, axes: Axes) -> dict[str, list[Counts]]:
         InputError: the counts of a cell are missing.
     """
     cells = {
-        "label": (["labels"], axes.corpora),
-        "label_gold": (["gold_labels"], axes.gold_sets, axes.detectors),
-        "score_toxicity": (["toxicity"], axes.corpora),
-        "rate_prompts": (["ratings"], axes.corpora),
-        "rate_prompt_sets": (["prompt_set_ratings"], axes.prompt_sets),
-        "regenerate": (["replies"], axes.trained, axes.regenerations),
-        "judge": (["judgments"], axes.benchmarks, axes.judges),
+        "label": product(["labels"], axes.corpora),
+        "label_gold": product(["gold_labels"], axes.gold_sets, axes.detectors),
+        "score_toxicity": product(["toxicity"], axes.corpora),
+        "rate_prompts": product(["ratings"], axes.corpora),
+        "rate_prompt_sets": product(["prompt_set_ratings"], axes.prompt_sets),
+        "regenerate": product(["replies"], axes.trained, axes.regenerations),
+        "judge": _list_benchmarks("answers", axes.judges),
+        "judge_pairs": _list_benchmarks("pairs", axes.pair_judges),
     }
     return {
-        stage: [
-            read_json(data.joinpath(*path[:-1], f"{path[-1]}.json")) for path in product(*parts)
-        ]
-        for stage, parts in cells.items()
+        stage: [read_json(data.joinpath(*path[:-1], f"{path[-1]}.json")) for path in paths]
+        for stage, paths in cells.items()
     }
+
+
+def _list_benchmarks(
+    kind: str, judges: Mapping[str, JudgeAxes] | Mapping[str, PairJudgeAxes]
+) -> Iterator[tuple[str, ...]]:
+    for name, judge in judges.items():
+        yield from product(["judgments"], [kind], [name], judge.benchmarks)
 
 
 def summarize_usage(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from feedback_lens.analysis.prompted import read_criteria, read_difficulty, request_rating
-from feedback_lens.benchmarks.prompted import read_rating, request_judgment
+from feedback_lens.benchmarks.judges.prompted import read_rating, request_judgment
+from feedback_lens.benchmarks.pairs.prompted import read_verdict, request_comparison
 from feedback_lens.benchmarks.questions import Question
 from feedback_lens.calls.request import Request, Response, Sampling
 from feedback_lens.feedback.prompted.dense import read_labels, request_labels
@@ -89,9 +90,18 @@ def _list_labels(reading: Reading) -> Verdict:
 
 def _ask_judgment(template: str, text: str) -> str:
     history: tuple[Mapping[str, str], ...] = ({"role": "user", "content": text},)
-    question = Question("injection", "math", (text, "Go on."), history, (), (text,), 0.0)
+    question = Question("injection", ("math",), (text, "Go on."), history, (), (text,), 0.0)
     answers = [text, text]
-    return _content(request_judgment(question, answers, template, "any", Sampling(), False))
+    return _content(
+        request_judgment(question, answers, "any", Sampling(), template, structured=False)
+    )
+
+
+def _ask_comparison(template: str, text: str) -> str:
+    history: tuple[Mapping[str, str], ...] = ({"role": "user", "content": text},)
+    question = Question("injection", ("math",), (text,), history, (text,), (text,), 0.0)
+    sides = ((text,), (text,))
+    return _content(request_comparison(question, sides, "any", Sampling(), template, False))
 
 
 def _ask_rating(template: str, text: str) -> str:
@@ -106,6 +116,10 @@ def _ask_revision(template: str, text: str) -> str:
 _JUDGES = (
     Reader("Rating: [[3]]", (3,), lambda reply, _: (read_rating(reply, structured=False),)),
     Reader('{"rating": 3}', (3,), lambda reply, _: (read_rating(reply, structured=True),)),
+)
+_COMPARISONS = (
+    Reader("Verdict: [[B]]", (0,), lambda reply, _: (read_verdict(reply, structured=False),)),
+    Reader('{"verdict": "B"}', (0,), lambda reply, _: (read_verdict(reply, structured=True),)),
 )
 _QUALITY = (
     Reader("[2, 5]", ({2, 5},), lambda reply, _: (read_criteria(reply, structured=False),)),
@@ -139,6 +153,8 @@ _FEEDBACK_QUOTE_FIRST = Reader(
     '{"text": {}, "category": "UR3"}',
 )
 
+# FastChat's and WildBench's own judge prompts are not among them: they fence nothing, and are used
+# as they are so that scores compare with published ones (docs/judging.md)
 USES = (
     Use("label", "label.txt", "conversation", _ask_labels, (_LABELS,)),
     Use(
@@ -150,6 +166,7 @@ USES = (
     ),
     Use("judge_mt_bench", "judge_mt_bench.txt", "dialogue", _ask_judgment, _JUDGES),
     Use("judge_wildbench", "judge_wildbench.txt", "dialogue", _ask_judgment, _JUDGES),
+    Use("judge_pairs", "judge_pairs.txt", "dialogues", _ask_comparison, _COMPARISONS),
     Use("rate_quality", "rate_quality.txt", "prompt", _ask_rating, _QUALITY),
     Use("rate_complexity", "rate_complexity.txt", "prompt", _ask_rating, _COMPLEXITY),
     Use("regenerate_semantic", "regenerate_semantic.txt", "exchange", _ask_revision, ()),

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.benchmarks.answering import ANSWERS, answer_questions
+from feedback_lens.benchmarks.answering import ANSWERS, answer_questions, describe_cut_offs
 from feedback_lens.benchmarks.questions import read_questions
-from feedback_lens.calls.local import open_local_assistant
+from feedback_lens.calls.served import ENGINES, open_model
 from feedback_lens.options import list_option, option, path_option
 from feedback_lens.tables import write_rows
 
@@ -16,6 +16,7 @@ from feedback_lens.tables import write_rows
 @path_option("--answers")
 @option("--max_tokens", type=click.IntRange(1))
 @option("--seed", type=int)
+@option("--engine", type=click.Choice(ENGINES))
 def main(
     model: Path,
     questions: Path,
@@ -23,12 +24,15 @@ def main(
     answers: Path,
     max_tokens: int,
     seed: int,
+    engine: str,
 ) -> None:
     """Let one model answer the benchmarks."""
-    assistant = open_local_assistant("answer", model)
-    for name in benchmarks:
-        rows = answer_questions(read_questions(questions / name), assistant, max_tokens, seed)
-        write_rows(rows, answers / f"{name}.parquet", ANSWERS)
+    with open_model("answer", model, engine) as assistant:
+        for name in benchmarks:
+            rows = answer_questions(read_questions(questions / name), assistant, max_tokens, seed)
+            write_rows(rows, answers / f"{name}.parquet", ANSWERS)
+            if line := describe_cut_offs(name, rows, max_tokens):
+                click.echo(f"answer: {line}", err=True)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.benchmarks.cells import list_models, read_answers
-from feedback_lens.benchmarks.judging import JUDGMENTS, judge_answers
+from feedback_lens.axes import JudgeAxes, read_axes
+from feedback_lens.benchmarks.cells import read_answers
+from feedback_lens.benchmarks.judges.judging import JUDGMENTS, Judge, judge_answers
 from feedback_lens.benchmarks.questions import read_questions
 from feedback_lens.calls.policy import AskPolicy, policy_options
 from feedback_lens.options import list_option, option, path_option
@@ -11,44 +12,47 @@ from feedback_lens.tables import write_json, write_rows
 
 
 @click.command()
+@path_option("--params")
 @path_option("--answers")
+@path_option("--questions")
+@option("--judge")
+@option("--method")
+@path_option("--prompt")
+@list_option("--benchmarks")
 @list_option("--bases")
 @list_option("--corpora")
 @list_option("--recipes")
-@list_option("--seeds", type=int)
-@path_option("--questions")
-@option("--judge")
-@path_option("--prompt")
 @path_option("--judgments")
-@path_option("--counts")
 @option("--structured/--no-structured")
+@option("--repetitions", type=click.IntRange(1))
 @policy_options
 def main(
+    params: Path,
     answers: Path,
+    questions: Path,
+    judge: str,
+    method: str,
+    prompt: Path,
+    benchmarks: tuple[str, ...],
     bases: tuple[str, ...],
     corpora: tuple[str, ...],
     recipes: tuple[str, ...],
-    seeds: tuple[int, ...],
-    questions: Path,
-    judge: str,
-    prompt: Path,
     judgments: Path,
-    counts: Path,
     policy: AskPolicy,
     structured: bool,
+    repetitions: int,
 ) -> None:
-    """Judge every model's answers to one benchmark."""
-    models = list_models(bases, corpora, recipes, seeds)
-    rows, totals = judge_answers(
-        answers=read_answers(answers, models, questions.name),
-        questions=read_questions(questions),
-        judge=judge,
-        template=prompt,
-        policy=policy,
-        structured=structured,
+    """Let one judge rate the answers of its models to its benchmarks."""
+    chosen = JudgeAxes(benchmarks, bases, corpora, recipes)
+    models = [model for model in read_axes(params).models() if chosen.judges(model)]
+    tables = judge_answers(
+        answers={name: read_answers(answers, models, name) for name in benchmarks},
+        questions={name: read_questions(questions / name) for name in benchmarks},
+        judge=Judge(judge, method, prompt, policy, structured, repetitions),
     )
-    write_rows(rows, judgments, JUDGMENTS)
-    write_json(totals, counts)
+    for name, (rows, counts) in tables.items():
+        write_rows(rows, judgments / f"{name}.parquet", JUDGMENTS)
+        write_json(counts, judgments / f"{name}.json")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from feedback_lens.benchmarks.questions import REFERENCED, Question
+from feedback_lens.benchmarks.questions import Question
 from feedback_lens.calls.request import Request, Sampling, ask_user
 from feedback_lens.prompts import fence, render
 from feedback_lens.replies import object_format, opens_quotation, read_object, verdict_line
@@ -27,9 +27,9 @@ _RATING = re.compile(r"\[\[(10(?:\.0*)?|[1-9](?:\.[0-9]*)?)\]\]")
 def request_judgment(
     question: Question,
     answers: Sequence[str | None],
-    template: str,
     model: str,
     sampling: Sampling,
+    template: str,
     structured: bool,
 ) -> Request:
     """The request that asks for a rating of the last of `answers`."""
@@ -42,12 +42,8 @@ def build_dialogue(question: Question, answers: Sequence[str | None]) -> dict[st
 
     The reference stands in it for math, reasoning and coding, the checklist where there is one.
     """
-    messages = list(question.history)
-    for asked, answered in zip(question.turns, answers, strict=False):
-        messages.append({"role": "user", "content": asked})
-        messages.append({"role": "assistant", "content": answered or ""})
-    dialogue: dict[str, Any] = {"messages": messages}
-    if question.category in REFERENCED:
+    dialogue: dict[str, Any] = {"messages": question.list_messages(answers)}
+    if question.is_referenced:
         dialogue["references"] = list(question.references[: len(answers)])
     if question.checklist:
         dialogue["checklist"] = list(question.checklist)
