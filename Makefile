@@ -31,13 +31,14 @@ check: setup
 	ruff check .
 	mypy
 
-# Measures speed, memory and kills and the local detector (about 12 minutes); writes benchmarks/results
+# Measures speed, memory and kills, the local detector and training (about 14 minutes); writes benchmarks/results
 benchmarks: setup
 	python benchmarks/throughput.py
 	python benchmarks/memory.py
 	python benchmarks/kills.py
 	python benchmarks/detection.py
 	python benchmarks/toxicity.py
+	python benchmarks/training.py
 
 format: setup
 	ruff format .

@@ -8,6 +8,7 @@ from feedback_lens.errors import InputError
 from feedback_lens.plan_command import plan
 from feedback_lens.results import list_results
 from feedback_lens.store_commands import store
+from feedback_lens.training_set_command import training_set
 
 
 @click.group()
@@ -18,6 +19,7 @@ def main() -> None:
 main.add_command(store)
 main.add_command(plan)
 main.add_command(annotate)
+main.add_command(training_set)
 
 
 @main.command()
