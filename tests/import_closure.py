@@ -50,6 +50,8 @@ def _declare(folder: Path, closure: set[str]) -> set[str]:
 def read_packaged_files(path: Path) -> set[Path]:
     """Files beside a module that it names in its text: templates, styles, scripts."""
     text = path.read_text(encoding="utf-8")
+    if '"chat_templates"' in text:
+        return set((path.parent / "chat_templates").glob("*.jinja"))
     beside = (file for suffix in ("html", "css", "js") for file in path.parent.glob(f"*.{suffix}"))
     return {file for file in beside if f'"{file.name}"' in text}
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from feedback_lens.calls.catalog import ModelFacts, Price
 from feedback_lens.calls.request import Delivery, Response, Sampling, ask_user
 from feedback_lens.calls.store import ResponseStore
 from feedback_lens.errors import InputError
-from feedback_lens.planning.bounds import bound_calls
+from feedback_lens.planning.bounds import bound_calls, count_answers
+from feedback_lens.planning.cautions import tell_missing
 from feedback_lens.planning.cost import Cost, Pace
 from feedback_lens.planning.demands import ASKING, Basis, CellDemand, asks_a_model
 from feedback_lens.planning.lines import Line, Measures, make_lines
@@ -92,6 +94,30 @@ def test_what_is_not_known_is_null_and_never_0() -> None:
 def test_one_unknown_cell_makes_the_sum_of_its_line_unknown() -> None:
     [line] = make_lines([unknown("label@a", 30), unknown("label@b", None)], measures())
     assert line.at_most.calls is None
+
+
+def test_calls_of_unknown_length_are_estimated_by_stand_ins() -> None:
+    demands = [
+        replace(unknown("regenerate@a", 30), kinds={"regenerate scratch": 30}),
+        replace(unknown("regenerate@b", 10), kinds={"regenerate semantic": 10}),
+    ]
+    [line] = make_lines(demands, measures())
+    # prompts of 200 tokens, and of 134 + 2 x 200 + 311; replies of 311, but no longer than 10
+    prompt = 30 * 200 + 10 * 845
+    assert (line.expected.calls, line.expected.usd) == (None, None)
+    assert (line.estimate.calls, line.estimate.prompt_tokens) == (40, prompt)
+    assert line.estimate.completion_tokens == 40 * 10
+    assert line.estimate.usd == pytest.approx(prompt * 0.001 + 400 * 0.002)
+    # what is measured takes the place of a stand-in: 7 and 4 tokens a call
+    [line] = make_lines(demands, measures(Rates(prompt_tokens=7.0, completion_tokens=4.0)))
+    assert (line.estimate.prompt_tokens, line.estimate.completion_tokens) == (280, 160)
+    assert line.stand_in is None
+
+
+def test_what_has_no_stand_in_stays_unknown() -> None:
+    kinds = {"judge of mt_bench": 20, "judge of own": 10}
+    [line] = make_lines([replace(unknown("judge@a", 30), kinds=kinds)], measures())
+    assert (line.estimate.calls, line.estimate.usd, line.stand_in) == (30, None, None)
 
 
 def test_a_reply_without_a_limit_has_no_bound() -> None:
@@ -192,8 +218,9 @@ SPLIT = cell("split@own", *f"{TABLES} {SIZES}".split(), outs=("data/splits/own.p
 def test_a_regeneration_is_bounded_by_the_size_of_its_split() -> None:
     words = "--splits data/splits/own.parquet --prompts p --assistant a --replies r --counts c"
     for regeneration, size in (("neg_semantic", 20), ("rand_scratch", 7)):
+        kind = f"regenerate {regeneration.partition('_')[2]}"
         own = cell("regenerate@own", *words.split(), "--regeneration", regeneration, *SAMPLING)
-        assert bound_calls(own, pipeline(SPLIT, own)) == size
+        assert bound_calls(own, pipeline(SPLIT, own)) == {kind: size}
         # splits that no stage makes have no size
         assert bound_calls(own, pipeline(own)) is None
 
@@ -201,18 +228,79 @@ def test_a_regeneration_is_bounded_by_the_size_of_its_split() -> None:
 def test_a_rating_asks_twice_of_each_prompt_of_the_splits() -> None:
     words = "--splits data/splits/own.parquet --prompts p --assistant a --ratings r --counts c"
     own = cell("rate_prompts@own", *words.split(), "--metrics", "m", "--rater", "llm", *SAMPLING)
-    assert bound_calls(own, pipeline(SPLIT, own)) == 2 * (20 + 5 + 7)
+    assert bound_calls(own, pipeline(SPLIT, own)) == {"rate_prompts": 2 * (20 + 5 + 7)}
 
 
-def test_a_judge_asks_once_a_model_question_and_turn() -> None:
-    axes = "--bases b --corpora c --recipes r --recipes kto --seeds 1 --seeds 2 --seeds 3"
-    words = f"--answers a {axes} --judge llm --prompt p --assistant a --judgments j --counts c"
-    folder = PROJECT / "data/benchmarks/mt_bench"
-    own = cell("judge@mt_bench-llm", *words.split(), "--questions", str(folder), *SAMPLING)
-    # 12 questions of two turns, to the base and to two recipes of three seeds
-    assert bound_calls(own, pipeline(own)) == 12 * 2 * (1 + 2 * 3)
+RUN = {
+    "models": {"bases": ["b"], "corpora": ["c"], "recipes": ["r", "kto"], "seeds": [1, 2, 3]},
+    "further_models": {"bases": ["q"], "corpora": ["c"], "recipes": ["r"], "seeds": [1]},
+}
+QUESTIONS = PROJECT / "data/benchmarks"
+
+
+def judging(folder: Path, stage: str, *words: str, missing: tuple[str, ...] = ()) -> Cell:
+    """A cell of a judge, over the models of `RUN`."""
+    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    params["run"] |= RUN
+    params["judges"] = params["pair_judges"] = {}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    paths = f"--params {folder / 'params.yaml'} --answers a --questions {QUESTIONS} --judgments j"
+    asked = f"--judge own --prompt p --assistant a --no-structured {paths} {WORDS}"
+    return replace(cell(f"{stage}@own", *asked.split(), *words), missing=missing)
+
+
+def test_a_judge_asks_once_a_model_question_turn_and_repetition(tmp_path: Path) -> None:
+    words = "--method rating --benchmarks mt_bench --benchmarks wildbench --repetitions 2"
+    own = judging(tmp_path, "judge", *words.split())
+    # two bases, two recipes of three seeds, and one of one; 12 questions of two turns, 10 tasks
+    models, turns = 2 + 2 * 3 + 1, {"mt_bench": 12 * 2, "wildbench": 10}
+    asked = {f"judge of {name}": models * number * 2 for name, number in turns.items()}
+    assert bound_calls(own, pipeline(own)) == asked
     gone = replace(own, arguments=(*own.arguments, "--questions", "nowhere"))
     assert bound_calls(gone, pipeline(gone)) is None
+
+
+def test_a_judge_of_some_models_asks_of_these_alone(tmp_path: Path) -> None:
+    words = "--method rating --benchmarks mt_bench --repetitions 1 --bases b --recipes kto"
+    own = judging(tmp_path, "judge", *words.split())
+    assert bound_calls(own, pipeline(own)) == {"judge of mt_bench": 3 * 24}
+
+
+def test_pairs_are_asked_in_both_orders_of_every_model_with_an_opponent(tmp_path: Path) -> None:
+    words = "--method pair --benchmarks mt_bench --repetitions 3 --against r"
+    own = judging(tmp_path, "judge_pairs", *words.split(), "--both_orders")
+    # of kto three seeds; the recipe itself and the bases meet no one
+    assert bound_calls(own, pipeline(own)) == {"judge_pairs of mt_bench": 3 * 24 * 3 * 2}
+    once = replace(own, arguments=(*own.arguments, "--no-both_orders"))
+    assert bound_calls(once, pipeline(once)) == {"judge_pairs of mt_bench": 3 * 24 * 3}
+
+
+def test_a_published_benchmark_counts_as_published_while_its_files_are_missing(
+    tmp_path: Path,
+) -> None:
+    missing = (str(QUESTIONS / "mt_bench/judge_prompts.jsonl"),)
+    words = "--method fastchat --benchmarks mt_bench --benchmarks wildbench --repetitions 1"
+    own = judging(tmp_path, "judge", *words.split(), missing=missing)
+    # nine models; 80 questions of two turns, 1,024 tasks
+    asked = {"judge of mt_bench": 9 * 160, "judge of wildbench": 9 * 1024}
+    assert bound_calls(own, pipeline(own)) == asked
+    [lack, published] = tell_missing(pipeline(own))
+    assert "judge_prompts.jsonl is missing, an input of judge@own;" in lack
+    assert "counted as published: mt_bench (160 turns) and wildbench (1,024 turns)" in published
+    words = f"--model m --questions {QUESTIONS} --benchmarks mt_bench --answers a --max_tokens 1"
+    answering = [cell(f"answer@{n}", *words.split(), "--seed", "1") for n in range(3)]
+    assert count_answers(pipeline(own, *answering)) == 3 * 160
+    assert count_answers(pipeline(*answering)) == 3 * 24
+
+
+def test_what_a_stage_makes_is_not_missing() -> None:
+    maker = cell("train@a", outs=("models/own", "data/answers/own"))
+    reader = replace(
+        cell("judge@own"), missing=("models/own/config.json", "data/answers", "data/answer")
+    )
+    assert pipeline(maker, reader).missing == {Path("data/answer"): ["judge@own"]}
+    settled = replace(reader, state="restored")
+    assert pipeline(maker, settled).missing == {}
 
 
 def test_labels_are_bounded_by_the_rows_of_the_raw_log(tmp_path: Path) -> None:
@@ -222,20 +310,22 @@ def test_labels_are_bounded_by_the_rows_of_the_raw_log(tmp_path: Path) -> None:
     ingest = cell("ingest@own", *words, outs=("c.parquet",))
     words = "--conversations c.parquet --detector prompted --detector_folder d --prompts p"
     own = cell("label@own", *words.split(), *SAMPLING, *asked)
-    assert bound_calls(own, pipeline(ingest, own)) == 3
+    assert bound_calls(own, pipeline(ingest, own)) == {"label": 3}
     thrice = cell("label@own", *words.split(), *SAMPLING, *asked, "--samples", "3")
-    assert bound_calls(thrice, pipeline(ingest, thrice)) == 9
+    assert bound_calls(thrice, pipeline(ingest, thrice)) == {"label": 9}
     # a row of 2,020 characters or so: at most 1 + 3 x 2,020 / 1,000 windows
     with (tmp_path / "own.jsonl").open("a") as log:
         log.write(json.dumps({"text": "x" * 2000}) + "\n")
-    assert bound_calls(own, pipeline(ingest, own)) == 3 + 7
+    assert bound_calls(own, pipeline(ingest, own)) == {"label": 3 + 7}
     (tmp_path / "own.jsonl").unlink()
     assert bound_calls(own, pipeline(ingest, own)) is None
 
 
 def test_a_stand_in_asks_no_model() -> None:
-    assert asks_a_model(cell("judge@mt_bench-llm", "--judge", "llm"))
-    assert not asks_a_model(cell("judge@mt_bench-reference", "--judge", "reference"))
+    assert asks_a_model(cell("judge@own", "--method", "fastchat"))
+    assert not asks_a_model(cell("judge@own", "--method", "reference"))
+    assert asks_a_model(cell("judge_pairs@own", "--method", "pair"))
+    assert not asks_a_model(cell("judge_pairs@own", "--method", "reference"))
     assert asks_a_model(cell("label_gold@own-prior", "--detector", "prior", module="label"))
     assert not asks_a_model(cell("label_gold@own-local", "--detector", "local", module="label"))
     assert not asks_a_model(cell("rate_prompts@own", "--rater", "rules"))
@@ -257,11 +347,13 @@ def plan_of(*lines: Line, **changes: Any) -> Plan:
     base = Plan(
         lines=lines,
         settled=(),
+        trainings=0,
         answers=0,
         first=(),
         warnings=(),
         pace=PACE,
         seconds_per_call=5.0,
+        hours_per_training=None,
         prices_of=date(2026, 11, 23),
         rates={("label", "m"): Rates()},
     )
@@ -271,14 +363,33 @@ def plan_of(*lines: Line, **changes: Any) -> Plan:
 def test_the_table_sums_up_what_is_known_and_marks_where_that_is_not_all() -> None:
     demands = [demand("label@a"), unknown("judge@b", 30), demand("regenerate@c", "present_inputs")]
     found = list(show_plan(plan_of(*make_lines(demands, measures()))))[:5]
-    # 100 x 0.001 + 100 x 0.002 dollars
+    # 100 x 0.001 + 100 x 0.002 dollars; (10 + 30 + 10) x 3.6 seconds, 4 at once
     assert [" ".join(line.split()) for line in found] == [
         "stage model kept calls max calls prompt tok. reply tok. USD max USD batch USD hours",
         "label m 0 10 10 100 100 0.30 0.30 0.15 <0.01",
-        "judge < m ? ? 30 ? ? ? ? ? ?",
+        "judge < m ? ? 30 ? 300* ? ? ? <0.01*",
         "regenerate ~ m 0 10 10 100 100 0.30 0.30 0.15 <0.01",
-        "total ? 20+? 50 200+? 200+? 0.60+? 0.60+? 0.30+? <0.01+?",
+        "total ? 20+? 50 200+? 500* 0.60+? 0.60+? 0.30+? 0.01*",
     ]
+
+
+def test_an_estimate_is_marked_and_its_lengths_are_told() -> None:
+    judged = replace(unknown("judge@b", 20), kinds={"judge of mt_bench": 20})
+    lines = make_lines([demand("label@a"), judged], measures())
+    found = [" ".join(line.split()) for line in show_plan(plan_of(*lines))]
+    # 20 x 708 tokens x 0.001 + 20 x 10 x 0.002 dollars, and 0.30 of the other stage
+    assert found[2:4] == [
+        "judge < m ? ? 20 14,160* 200* 14.56* ? 7.28* <0.01*",
+        "total ? 10+? 30 14,260* 300* 14.86* 0.30+? 7.43* <0.01*",
+    ]
+    words = "prompts of 708 tokens, replies of 10, 5 s (assumed) a call; what is not measured yet"
+    assert any(line.startswith(f"judge (m): {words}") for line in found)
+
+
+def test_trainings_are_counted_and_timed_where_the_hours_of_one_are_given() -> None:
+    assert "Models to train: 110." in list(show_plan(plan_of(trainings=110)))
+    timed = plan_of(trainings=110, hours_per_training=2.0)
+    assert "Models to train: 110, at 2 hours each 220 hours." in list(show_plan(timed))
 
 
 def test_where_all_is_recorded_the_table_says_so() -> None:

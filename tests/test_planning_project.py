@@ -18,9 +18,10 @@ LIVE = {
     "run.assistant": "data/nothing_recorded",
     "run.detection.detectors": ["prompted"],
     "run.regeneration.regenerations": ["rand_scratch", "neg_scratch", "neg_semantic"],
-    "run.judging.judges": ["llm"],
+    "judges.reference.method": "rating",
+    "judges.reference.model": "role-play",
     "rate_prompts.rater": "llm",
-    **{f"{stage}.model": "role-play" for stage in ("label", "rate_prompts", "regenerate", "judge")},
+    **{f"{stage}.model": "role-play" for stage in ("label", "rate_prompts", "regenerate")},
 }
 COMMAND = "from feedback_lens.plan_command import plan; plan()"
 

@@ -16,14 +16,24 @@ import click
     show_default=True,
     help="For models of which the response store has no call yet.",
 )
-def plan(stages: tuple[str, ...], as_json: bool, seconds_per_call: float) -> None:
+@click.option(
+    "--hours-per-training",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Of one model on your hardware; without it trainings are counted alone.",
+)
+def plan(
+    stages: tuple[str, ...],
+    as_json: bool,
+    seconds_per_call: float,
+    hours_per_training: float | None,
+) -> None:
     """Say what `dvc repro [STAGES]` would ask of models and cost; nothing is run or sent."""
     # DVC takes a while to load, and the other commands do without it
     from feedback_lens.planning import table
     from feedback_lens.planning.plan import make_plan
 
     with contextlib.redirect_stdout(sys.stderr):  # a program reads the plan there, and nothing else
-        made = make_plan(stages, seconds_per_call, date.today())
+        made = make_plan(stages, seconds_per_call, date.today(), hours_per_training)
     if as_json:
         click.echo(json.dumps(table.as_json(made), indent=2))
     else:

@@ -1,12 +1,14 @@
 """How many calls a cell can make at most, by the parameters, where its inputs are not there yet."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from feedback_lens.analysis.prompt_sets import read_prompt_set
-from feedback_lens.benchmarks.cells import list_models
+from feedback_lens.axes import JudgeAxes, read_axes
+from feedback_lens.benchmarks.pairs.pairing import find_opponents
 from feedback_lens.benchmarks.questions import read_questions
 from feedback_lens.errors import InputError
 from feedback_lens.logs.rawfiles import read_raw_rows
@@ -15,26 +17,31 @@ from feedback_lens.training.regeneration import parse_regeneration
 
 CALLS_PER_RATED_PROMPT = 2  # its quality and its complexity
 SIZES = {"neg": "negative", "pos": "positive", "rand": "rand"}  # options of the stage split
+# turns of the published benchmarks: 80 questions of two, and 1,024 tasks
+PUBLISHED = {"mt_bench": 160, "wildbench": 1024}
+Bound = Mapping[str, int]
 
 
-def bound_calls(cell: Cell, pipeline: Pipeline) -> int | None:
-    """The most calls that a cell makes, repeated asking after unreadable replies aside.
+def bound_calls(cell: Cell, pipeline: Pipeline) -> Bound | None:
+    """The most calls that a cell makes, by what they ask for (names of `lengths.STAND_INS`).
 
-    None where not even its parameters and the files that are there tell.
+    Repeated asking after unreadable replies is left aside. None where not even the cell's
+    parameters and the files that are there tell.
     """
     with suppress(InputError):  # a benchmark or a log that is not there either
         return _BOUNDS[cell.module](cell.options, pipeline)
     return None
 
 
-def _bound_label(options: Mapping[str, Any], pipeline: Pipeline) -> int | None:
+def _bound_label(options: Mapping[str, Any], pipeline: Pipeline) -> Bound | None:
     reader = pipeline.find_producer(options["conversations"])
     # of a sparse gold set a row has several conversations
     if reader is None or reader.options.get("setting") == "sparse":
         return None
     rows = read_raw_rows(reader.options["log" if "log" in reader.options else "path"])
     window = options["window"]
-    return int(options["samples"]) * sum(_bound_windows(len(str(row)), window) for row in rows)
+    windows = sum(_bound_windows(len(str(row)), window) for row in rows)
+    return {"label": options["samples"] * windows}
 
 
 def _bound_windows(characters: int, window: int) -> int:
@@ -43,43 +50,89 @@ def _bound_windows(characters: int, window: int) -> int:
     return 1 if characters <= window else 1 + 3 * characters // window
 
 
-def _bound_regenerate(options: Mapping[str, Any], pipeline: Pipeline) -> int | None:
-    split, _ = parse_regeneration(options["regeneration"])
-    return _read_sizes(options["splits"], pipeline).get(split)
+def _bound_regenerate(options: Mapping[str, Any], pipeline: Pipeline) -> Bound | None:
+    split, method = parse_regeneration(options["regeneration"])
+    size = _read_sizes(options["splits"], pipeline).get(split)
+    return None if size is None else {f"regenerate {method}": size}
 
 
-def _bound_rate_prompts(options: Mapping[str, Any], pipeline: Pipeline) -> int | None:
-    sizes = _read_sizes(options["splits"], pipeline)
-    return CALLS_PER_RATED_PROMPT * sum(sizes.values()) if sizes else None
+def _bound_rate_prompts(options: Mapping[str, Any], pipeline: Pipeline) -> Bound | None:
+    rows = _count_analyzed(options, pipeline)
+    return {"rate_prompts": CALLS_PER_RATED_PROMPT * rows} if rows else None
 
 
-def _bound_rate_prompt_sets(options: Mapping[str, Any], pipeline: Pipeline) -> int:
+def _bound_rate_prompt_sets(options: Mapping[str, Any], pipeline: Pipeline) -> Bound:
     prompts = read_prompt_set(options["prompt_set"], options["path"], options["prompt_format"])
-    return CALLS_PER_RATED_PROMPT * sum(1 for _ in prompts)
+    return {"rate_prompts": CALLS_PER_RATED_PROMPT * sum(1 for _ in prompts)}
 
 
-def _bound_judge(options: Mapping[str, Any], pipeline: Pipeline) -> int:
-    axes = (options[name] for name in ("bases", "corpora", "recipes", "seeds"))
-    return len(list_models(*axes)) * count_turns([options["questions"]])
+def _bound_judge(options: Mapping[str, Any], pipeline: Pipeline) -> Bound:
+    chosen = JudgeAxes(*(options[x] for x in ("benchmarks", "bases", "corpora", "recipes")))
+    models = [model for model in read_axes(options["params"]).models() if chosen.judges(model)]
+    return _bound_turns("judge", options, len(models) * options["repetitions"], pipeline)
 
 
-def _bound_score_toxicity(options: Mapping[str, Any], pipeline: Pipeline) -> int | None:
-    sizes = _read_sizes(options["splits"], pipeline)
-    return sum(sizes.values()) if sizes else None
+def _bound_judge_pairs(options: Mapping[str, Any], pipeline: Pipeline) -> Bound:
+    compared = find_opponents(read_axes(options["params"]).models(), options["against"])
+    draws = len(compared) * options["repetitions"] * (2 if options["both_orders"] else 1)
+    return _bound_turns("judge_pairs", options, draws, pipeline)
 
 
-def count_answers(cell: Cell) -> int:
-    """The replies that a cell of `answer` asks of its model: one a question and turn.
+def _bound_turns(
+    purpose: str, options: Mapping[str, Any], draws: int, pipeline: Pipeline
+) -> dict[str, int]:
+    """So many draws of each turn of the benchmarks."""
+    turns = count_turns(options, pipeline)
+    return {f"{purpose} of {name}": draws * number for name, number in turns.items()}
+
+
+def _bound_score_toxicity(options: Mapping[str, Any], pipeline: Pipeline) -> Bound | None:
+    rows = _count_analyzed(options, pipeline)
+    return {"score_toxicity": rows} if rows else None
+
+
+def _count_analyzed(options: Mapping[str, Any], pipeline: Pipeline) -> int:
+    sizes = _read_sizes(options["splits"], pipeline).values()
+    limit = options["rows_per_split"]
+    return sum(size if limit is None else min(size, limit) for size in sizes)
+
+
+def count_turns(options: Mapping[str, Any], pipeline: Pipeline) -> Counter[str]:
+    """The turns of a cell's benchmarks, by their names: of the published ones, or of the files.
+
+    Where one of the files is missing that the pipeline reads in their folder, the questions that
+    are there are not those to come: a benchmark that is published counts as published.
 
     Raises:
         InputError: a benchmark is missing.
     """
-    return count_turns(cell.options["questions"] / name for name in cell.options["benchmarks"])
+    folder, names = options["questions"], options["benchmarks"]
+    is_filled = not pipeline.misses_in(folder)
+    return Counter(
+        {
+            name: sum(len(question.turns) for question in read_questions(folder / name))
+            if is_filled or name not in PUBLISHED
+            else PUBLISHED[name]
+            for name in names
+        }
+    )
 
 
-def count_turns(benchmarks: Iterable[Path]) -> int:
-    """Questions of benchmark folders, each turn of one counted."""
-    return sum(len(q.turns) for folder in benchmarks for q in read_questions(folder))
+def count_answers(pipeline: Pipeline) -> int:
+    """The replies that the cells of `answer` which would run ask of their models.
+
+    Raises:
+        InputError: a benchmark is missing.
+    """
+    wanted = Counter(
+        (cell.options["questions"], cell.options["benchmarks"])
+        for cell in pipeline.cells.values()
+        if cell.module == "answer" and cell.state == "runs"
+    )
+    return sum(
+        number * count_turns({"questions": folder, "benchmarks": names}, pipeline).total()
+        for (folder, names), number in wanted.items()
+    )
 
 
 def _read_sizes(splits: Path, pipeline: Pipeline) -> dict[str, int]:
@@ -90,11 +143,12 @@ def _read_sizes(splits: Path, pipeline: Pipeline) -> dict[str, int]:
     return {split: int(writer.options[name]) for split, name in SIZES.items()}
 
 
-_BOUNDS: Mapping[str, Callable[[Mapping[str, Any], Pipeline], int | None]] = {
+_BOUNDS: Mapping[str, Callable[[Mapping[str, Any], Pipeline], Bound | None]] = {
     "label": _bound_label,
     "regenerate": _bound_regenerate,
     "rate_prompts": _bound_rate_prompts,
     "rate_prompt_sets": _bound_rate_prompt_sets,
     "judge": _bound_judge,
+    "judge_pairs": _bound_judge_pairs,
     "score_toxicity": _bound_score_toxicity,
 }

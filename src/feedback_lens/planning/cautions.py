@@ -22,10 +22,11 @@ from feedback_lens.calls.store import ResponseStore
 from feedback_lens.errors import InputError
 from feedback_lens.moderation.asking import find_obstacle as find_scorer_obstacle
 from feedback_lens.moderation.scorers import ScoringPolicy, build_scorer
+from feedback_lens.planning.bounds import PUBLISHED
 from feedback_lens.planning.cost import Cost
 from feedback_lens.planning.demands import asked_model
 from feedback_lens.planning.lines import Line
-from feedback_lens.planning.pipeline import Cell
+from feedback_lens.planning.pipeline import Cell, Pipeline
 
 STALE_DAYS = 180
 
@@ -46,6 +47,28 @@ def find_cautions(
             yield warning
     if age := age_warning(today):
         yield age
+
+
+def tell_missing(pipeline: Pipeline) -> Iterator[str]:
+    """Sentences on inputs that are not there and that no stage makes, and what follows."""
+    for path, names in pipeline.missing.items():
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield (
+            f"would stop: {path} is missing, an input of {names[0]}{others}; put it there, or "
+            "`dvc pull` what was pushed"
+        )
+    published = {
+        f"{name} ({PUBLISHED[name]:,} turns)"
+        for cell in pipeline.cells.values()
+        if cell.module in ("answer", "judge", "judge_pairs") and cell.state == "runs"
+        for name in cell.options["benchmarks"]
+        if name in PUBLISHED and pipeline.misses_in(cell.options["questions"])
+    }
+    if published:
+        yield (
+            f"counted as published: {' and '.join(sorted(published))}; as files of the benchmarks "
+            "are missing, the questions that are there are not taken for those to come"
+        )
 
 
 def age_warning(today: date) -> str | None:

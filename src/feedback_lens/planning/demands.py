@@ -1,7 +1,7 @@
 """What a cell of the pipeline asks of a model: exactly, by its present inputs, or at most."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import click
@@ -29,7 +29,8 @@ ASKING = {
     "rate_prompts": Asking("rate_prompts", "rater", ("llm",)),
     "rate_prompt_sets": Asking("rate_prompts", "rater", ("llm",)),
     "regenerate": Asking("regenerate"),
-    "judge": Asking("judge", "judge", ("llm",)),
+    "judge": Asking("judge", "method", ("rating", "fastchat", "wildbench")),
+    "judge_pairs": Asking("judge_pairs", "method", ("pair", "fastchat")),
     "score_toxicity": Asking("score_toxicity", "scorer", ("perspective", "openai_moderation")),
 }
 
@@ -40,7 +41,8 @@ class CellDemand:
 
     `kept` replies are in store or snapshot; `calls` would be sent, and at most `most_calls`, with
     `prompt_characters` in all; their replies have at most `most_completion_tokens` tokens each.
-    `trouble` is why the stage would stop.
+    `kinds` are the most calls by what they ask for (`bounds.bound_calls`), where the parameters
+    tell; `trouble` is why the stage would stop.
     """
 
     cell: Cell
@@ -54,6 +56,7 @@ class CellDemand:
     prompt_characters: int | None
     most_completion_tokens: int | None
     trouble: str | None = None
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
 
 def asks_a_model(cell: Cell) -> bool:
@@ -72,8 +75,7 @@ def find_demands(cell: Cell, pipeline: Pipeline, asked: set[str]) -> list[CellDe
     before = pipeline.upstream(cell)
     waits = any(other.state != "up_to_date" for other in before)
     if cell.missing:
-        words = f"{cell.missing[0]} is missing; `dvc pull` fetches what was pushed"
-        return [_bound(cell, pipeline, None if waits else words)]
+        return [_bound(cell, pipeline, None)]  # `find_cautions` tells what no stage makes
     try:
         return _rehearse(cell, pipeline, "present_inputs" if waits else "exact", asked)
     except click.ClickException as error:
@@ -83,7 +85,7 @@ def find_demands(cell: Cell, pipeline: Pipeline, asked: set[str]) -> list[CellDe
 def _rehearse(cell: Cell, pipeline: Pipeline, basis: Basis, asked: set[str]) -> list[CellDemand]:
     purpose, options = ASKING[cell.module].purpose, cell.options
     found = rehearse(cell, purpose, asked_model(options), asked)
-    bound = 0 if basis == "exact" else bound_calls(cell, pipeline)
+    bound = {} if basis == "exact" else bound_calls(cell, pipeline)
     return [
         CellDemand(
             cell,
@@ -93,7 +95,7 @@ def _rehearse(cell: Cell, pipeline: Pipeline, basis: Basis, asked: set[str]) -> 
             basis,
             demand.kept,
             demand.calls,
-            None if bound is None else max(bound, demand.calls),
+            None if bound is None else max(sum(bound.values()), demand.calls),
             demand.prompt_characters,
             options.get("max_tokens"),
         )
@@ -102,7 +104,8 @@ def _rehearse(cell: Cell, pipeline: Pipeline, basis: Basis, asked: set[str]) -> 
 
 
 def _bound(cell: Cell, pipeline: Pipeline, trouble: str | None) -> CellDemand:
-    most, options = bound_calls(cell, pipeline), cell.options
+    kinds, options = bound_calls(cell, pipeline), cell.options
+    most = None if kinds is None else sum(kinds.values())
     return CellDemand(
         cell,
         ASKING[cell.module].purpose,
@@ -115,6 +118,7 @@ def _bound(cell: Cell, pipeline: Pipeline, trouble: str | None) -> CellDemand:
         prompt_characters=None,
         most_completion_tokens=options.get("max_tokens"),
         trouble=trouble,
+        kinds=kinds or {},
     )
 
 

@@ -1,12 +1,14 @@
 """Lines of the plan: what the cells of a stage ask of a model, and what that would come to."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from feedback_lens.calls.catalog import ModelFacts
 from feedback_lens.planning.cost import NOTHING, Cost, Pace, cost_calls
 from feedback_lens.planning.demands import Basis, CellDemand
+from feedback_lens.planning.lengths import Length, stand_in
 from feedback_lens.planning.rates import Rates
 
 
@@ -16,7 +18,9 @@ class Line:
 
     `kept` replies are in store or snapshot (null: unknown). `expected` is what the others would
     come to, with replies as long as those before, where there were enough; `at_most` with as many
-    calls and as long replies as there can be. A local model costs no dollars.
+    calls and as long replies as there can be. `estimate` is `expected`, or where the calls are not
+    known what the most of them would come to, at the lengths seen so far or else at `stand_in`'s.
+    A local model costs no dollars.
     """
 
     stage: str
@@ -28,6 +32,8 @@ class Line:
     kept: int | None
     expected: Cost
     at_most: Cost
+    estimate: Cost
+    stand_in: Length | None
     troubles: tuple[str, ...]
 
 
@@ -65,9 +71,18 @@ def _measure_length(demands: Iterable[CellDemand]) -> float | None:
     return characters / sum(d.calls or 0 for d in known) if known else None
 
 
+class _Costs(NamedTuple):
+    """The costs of a line, by their names there."""
+
+    expected: Cost
+    at_most: Cost
+    estimate: Cost
+    stand_in: Length | None
+
+
 def _make_line(demands: Sequence[CellDemand], length: float | None, measures: Measures) -> Line:
     first = demands[0]
-    expected, at_most = _cost(demands, length, measures)
+    costs = _cost_local(demands) if first.is_local else _cost(demands, length, measures)
     return Line(
         stage=first.cell.stage,
         purpose=first.purpose,
@@ -76,36 +91,47 @@ def _make_line(demands: Sequence[CellDemand], length: float | None, measures: Me
         basis=first.basis,
         cells=tuple(demand.cell.name for demand in demands),
         kept=_add(demand.kept for demand in demands),
-        expected=expected,
-        at_most=at_most,
+        **costs._asdict(),
         troubles=tuple(sorted({d.trouble for d in demands if d.trouble})),
     )
 
 
-def _cost(
-    demands: Sequence[CellDemand], length: float | None, measures: Measures
-) -> tuple[Cost, Cost]:
-    """What the demands of a line come to, expected and at most."""
+def _cost(demands: Sequence[CellDemand], length: float | None, measures: Measures) -> _Costs:
+    """What the demands of a line come to at a provider."""
     first = demands[0]
     calls, most_calls = _add(d.calls for d in demands), _add(d.most_calls for d in demands)
-    if first.is_local:
-        return _cost_local(calls), _cost_local(most_calls)
     rates, facts = measures.rates(first.purpose, first.model), measures.facts(first.model)
     seconds = rates.seconds or measures.seconds_per_call
     length = _measure_length(demands) or length
     prompt = rates.prompt_tokens if length is None else length * rates.tokens_a_character
-    longest = first.most_completion_tokens
-    reply = rates.completion_tokens or longest
+    reply, longest = rates.completion_tokens, first.most_completion_tokens
 
-    def cost(number: int | None, reply_tokens: float | None) -> Cost:
-        tokens = (_times(number, prompt), _times(number, reply_tokens))
+    def cost(number: int | None, prompt_tokens: float | None, reply_tokens: float | None) -> Cost:
+        tokens = (_times(number, prompt_tokens), _times(number, reply_tokens))
         return cost_calls(number, *tokens, facts, measures.pace, seconds)
 
-    return cost(calls, reply), cost(most_calls, longest)
+    expected, at_most = cost(calls, prompt, reply or longest), cost(most_calls, prompt, longest)
+    if calls is not None:
+        return _Costs(expected, at_most, expected, None)
+    assumed = None if prompt and reply else stand_in(_add_kinds(demands))
+    if assumed is None:
+        return _Costs(expected, at_most, cost(most_calls, prompt, reply or longest), None)
+    assumed_reply = min(assumed.reply, longest or assumed.reply)
+    estimate = cost(most_calls, prompt or assumed.prompt, reply or assumed_reply)
+    return _Costs(expected, at_most, estimate, assumed)
 
 
-def _cost_local(calls: int | None) -> Cost:
-    return Cost(calls, usd=0.0, batch_usd=0.0) if calls != 0 else NOTHING
+def _add_kinds(demands: Iterable[CellDemand]) -> Counter[str]:
+    return sum((Counter(demand.kinds) for demand in demands), Counter())
+
+
+def _cost_local(demands: Sequence[CellDemand]) -> _Costs:
+    calls, most_calls = _add(d.calls for d in demands), _add(d.most_calls for d in demands)
+    expected, at_most = (
+        Cost(number, usd=0.0, batch_usd=0.0) if number != 0 else NOTHING
+        for number in (calls, most_calls)
+    )
+    return _Costs(expected, at_most, at_most if calls is None else expected, None)
 
 
 def add_costs(costs: Sequence[Cost]) -> Cost:

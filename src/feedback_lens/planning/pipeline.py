@@ -5,6 +5,7 @@ import importlib
 import logging
 import re
 import shlex
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,6 +82,22 @@ class Pipeline:
     def find_producer(self, path: Path) -> Cell | None:
         """The cell that makes a file or folder; None where no stage does."""
         return next((cell for cell in self.cells.values() if str(path) in cell.outs), None)
+
+    @cached_property
+    def missing(self) -> Mapping[Path, Sequence[str]]:
+        """The inputs that are not there and that no stage makes, with the cells that would stop."""
+        made = {Path(out) for cell in self.cells.values() for out in cell.outs}
+        around = {parent for out in made for parent in out.parents}
+        found: defaultdict[Path, list[str]] = defaultdict(list)
+        for cell in self.cells.values():
+            for path in map(Path, cell.missing if cell.state == "runs" else ()):
+                if path not in around and not made & {path, *path.parents}:
+                    found[path].append(cell.name)
+        return found
+
+    def misses_in(self, folder: Path) -> bool:
+        """Whether a folder, or something that is read in it, is among what is missing."""
+        return any(folder in (path, *path.parents) for path in self.missing)
 
 
 def read_pipeline(stages: Sequence[str]) -> Pipeline:

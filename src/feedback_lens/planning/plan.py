@@ -10,7 +10,7 @@ from feedback_lens.calls.catalog import catalog_date, read_facts
 from feedback_lens.calls.store import default_store_path
 from feedback_lens.errors import InputError
 from feedback_lens.planning.bounds import count_answers
-from feedback_lens.planning.cautions import find_cautions
+from feedback_lens.planning.cautions import find_cautions, tell_missing
 from feedback_lens.planning.cost import Pace, read_pace
 from feedback_lens.planning.demands import CellDemand, asks_a_model, find_demands
 from feedback_lens.planning.lines import Line, Measures, make_lines
@@ -22,26 +22,35 @@ from feedback_lens.planning.rates import Rates, measure_rates
 class Plan:
     """What a `dvc repro` would ask.
 
-    `settled` are the asking cells that are up to date or come from DVC's cache; `answers` the
-    replies that models in process would write to the benchmarks (at most; null: unknown);
-    `first` the stages that ask nothing and, once run, let more be known exactly.
+    `settled` are the asking cells that are up to date or come from DVC's cache; `trainings` the
+    models to train; `answers` the replies that these and their bases would write to the benchmarks
+    (at most; null: unknown); `first` the stages that ask nothing and, once run, let more be known
+    exactly.
     """
 
     lines: tuple[Line, ...]
     settled: tuple[str, ...]
+    trainings: int
     answers: int | None
     first: tuple[str, ...]
     warnings: tuple[str, ...]
     pace: Pace
     seconds_per_call: float
+    hours_per_training: float | None
     prices_of: date
     rates: dict[tuple[str, str], Rates]
 
 
-def make_plan(stages: Sequence[str], seconds_per_call: float, today: date) -> Plan:
+def make_plan(
+    stages: Sequence[str],
+    seconds_per_call: float,
+    today: date,
+    hours_per_training: float | None = None,
+) -> Plan:
     """What a `dvc repro` of these stages (all, where none is named) would ask; nothing is run.
 
-    `seconds_per_call` holds for models of which the response store has no call yet.
+    `seconds_per_call` holds for models of which the response store has no call yet;
+    `hours_per_training` of a model to train, null where nobody measured it.
 
     Raises:
         InputError: there is no DVC project here, a name is unknown, or a setting is no number.
@@ -57,11 +66,18 @@ def make_plan(stages: Sequence[str], seconds_per_call: float, today: date) -> Pl
         return Plan(
             lines=tuple(lines),
             settled=tuple(cell.name for cell in asking if cell.state != "runs"),
-            answers=_count_answers(pipeline.cells.values()),
+            trainings=sum(
+                cell.module == "train" and cell.state == "runs" for cell in pipeline.cells.values()
+            ),
+            answers=_count_answers(pipeline),
             first=tuple(_find_first(demands, pipeline)),
-            warnings=tuple(find_cautions(lines, asking, store, pace.provider, today)),
+            warnings=(
+                *tell_missing(pipeline),
+                *find_cautions(lines, asking, store, pace.provider, today),
+            ),
             pace=pace,
             seconds_per_call=seconds_per_call,
+            hours_per_training=hours_per_training,
             prices_of=catalog_date(),
             rates={
                 (x.purpose, x.model): rates(x.purpose, x.model) for x in lines if not x.is_local
@@ -75,9 +91,9 @@ def _find_demands(asking: Iterable[Cell], pipeline: Pipeline) -> list[CellDemand
     return [demand for cell in running for demand in find_demands(cell, pipeline, asked)]
 
 
-def _count_answers(cells: Iterable[Cell]) -> int | None:
+def _count_answers(pipeline: Pipeline) -> int | None:
     try:
-        return sum(count_answers(c) for c in cells if c.module == "answer" and c.state == "runs")
+        return count_answers(pipeline)
     except InputError:
         return None
 
