@@ -39,6 +39,7 @@ def write_params(folder, recipes=("kto",), seeds=(1, 2), further=NO_MODELS, judg
         "regeneration": {"regenerations": []},
         "models": {**models, "recipes": list(recipes), "seeds": list(seeds)},
         "further_models": further,
+        "untrained": {"bases": list(dict.fromkeys(["tiny", *further["bases"]]))},
         "evaluation": {"benchmarks": ["mt_bench", "wildbench"]},
     }
     judges = {"reference": judge_entry("mt_bench")} if judges is None else judges

@@ -9,12 +9,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from feedback_lens.analysis.comparison import compare_replies
 from feedback_lens.analysis.plots import write_points
-from feedback_lens.benchmarks.cells import UNTRAINED, Cells
-from feedback_lens.benchmarks.statistics import compare_recipes
-from feedback_lens.benchmarks.summary import summarize
-from feedback_lens.benchmarks.training_summary import summarize_training
+from feedback_lens.axes import read_axes
 from feedback_lens.feedback.local.calibration import ABSTENTION_POINTS, CALIBRATION_POINTS
 from feedback_lens.feedback.local.crossvalidation import (
     OutOfFold,
@@ -24,28 +20,18 @@ from feedback_lens.feedback.local.crossvalidation import (
     evaluate_out_of_fold,
 )
 from feedback_lens.logs.conversation import Conversation, Message
-from feedback_lens.tables import write_json, write_rows
-from feedback_lens.training.regeneration import REPLIES
-from feedback_lens.training.reward import SCORES
+from feedback_lens.tables import write_json
 from feedback_lens.training.splits import split_by_feedback
-from judgments import judged
+from judged_rows import NO_MODELS, judge_entry
 from report_analyses import write_analyses, write_labels, write_prompt_sets
 from report_gold import write_gold_sets
+from report_training import write_training
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "paper_reported.yaml"
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">\u2028"
 LABELED = {("c1", 2): "NEG_2", ("c1", 3): "NEU", ("c2", 2): "POS", ("c3", 2): None}
 GOLD = {("c1", 2): "NEG_2", ("c1", 3): "NEG_1", ("c2", 2): "POS", ("c3", 2): "NEU"}
 IDS = ("c1", "c2", "c3")
-PREFLIGHT = ("rows", "held_out_rows", "truncated_rows", "dropped_rows")
-CELLS = Cells(
-    ("mt_bench", "wildbench"),
-    ("reference",),
-    ("tiny",),
-    ("lmsys",),
-    ("rand_scratch", "kto"),
-    (1, 2),
-)
 PARAMS = {
     "corpora": {"lmsys": {"detector": "prompted"}, "team": {"detector": "keywords"}},
     "gold_sets": {"lmsys": {"setting": "dense"}, "sparse": {"setting": "sparse"}},
@@ -55,14 +41,20 @@ PARAMS = {
         "detection": {"detectors": ["local", "prompted", "prior"]},
         "regeneration": {"regenerations": ["neg_scratch"]},
         "models": {
-            "bases": list(CELLS.bases),
-            "corpora": list(CELLS.corpora),
-            "recipes": list(CELLS.recipes),
-            "seeds": list(CELLS.seeds),
+            "bases": ["tiny"],
+            "corpora": ["lmsys"],
+            "recipes": ["rand_scratch", "kto"],
+            "seeds": [1, 2],
         },
-        "evaluation": {"benchmarks": list(CELLS.benchmarks)},
-        "judging": {"judges": list(CELLS.judges)},
+        "further_models": NO_MODELS,
+        "untrained": {"bases": ["tiny"]},
+        "evaluation": {"benchmarks": ["mt_bench", "wildbench"]},
     },
+    "judges": {
+        "reference": judge_entry("mt_bench", "wildbench"),
+        "wild": judge_entry("wildbench", recipes=["kto"]),
+    },
+    "pair_judges": {"order": {"benchmarks": ["mt_bench"], "against": "rand_scratch"}},
 }
 
 
@@ -71,7 +63,7 @@ def write_world(folder, params=PARAMS):
     conversations = _converse_all("lmsys", HOSTILE)
     labels = [{turn: label for (c, turn), label in LABELED.items() if c == known} for known in IDS]
     splits = split_by_feedback(
-        zip(conversations, labels, strict=True), {"neg": 5, "pos": 5, "rand": 5}, salt="a"
+        zip(conversations, labels, strict=True), {"neg": 5, "pos": 5, "rand": 5}, "a", False, 0
     )
     write_labels(folder, "lmsys", conversations, LABELED, "claude")
     write_labels(folder, "team", _converse_all("team", "Hello"), LABELED, None)
@@ -79,11 +71,12 @@ def write_world(folder, params=PARAMS):
         write_analyses(folder, corpus, splits, HOSTILE)
     write_prompt_sets(folder, *params["prompt_sets"])
     write_gold_sets(folder, conversations, GOLD, LABELED)
-    _write_training(folder, splits)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    write_training(folder, splits, read_axes(folder / "params.yaml"), f"better {HOSTILE}")
     _write_detector(folder)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     options = {
         "params": folder / "params.yaml",
+        "reward_model": "tiny",
         "metrics": folder / "metrics",
         "plots": folder / "plots",
         "published": PUBLISHED,
@@ -114,44 +107,6 @@ def _converse(corpus, identifier, turns, opening):
     )
 
 
-def _write_training(folder, splits):
-    scores = list(_score(splits))
-    _write_replies(folder / "data", scores)
-    judgments = _judge()
-    metrics = {
-        "compare_replies/lmsys": compare_replies(scores, 50, 1),
-        "training": summarize_training(_train()),
-        "train_reward/tiny": {
-            "pairs": {"train": 3, "held_out": 1},
-            "held_out_accuracy": {"before": 0.25, "after": 1.0},
-            "train_accuracy": 1.0,
-        },
-        "summary": summarize(judgments, CELLS),
-        "significance": compare_recipes(judgments, CELLS, "rand_scratch", 50, 1),
-    }
-    for name, content in metrics.items():
-        write_json(content, folder / f"metrics/{name}.json")
-
-
-def _score(splits):
-    for row in splits:
-        for candidate, score in {"weak": 1.0, "weak_next": 2.0, "scratch": 3.0}.items():
-            for with_feedback in (False, True):
-                yield {
-                    **{name: row[name] for name in ("split", "conversation_id", "turn")},
-                    "candidate": candidate,
-                    "with_feedback": with_feedback,
-                    "score": score - 2.5 * with_feedback * (candidate == "scratch"),
-                }
-
-
-def _write_replies(folder, scores):
-    reply = {"reply": f"better {HOSTILE}", "outcome": "answered", "model": "claude"}
-    replies = [{"conversation_id": "c1", "turn": 1, **reply}]
-    write_rows(replies, folder / "replies/lmsys/neg_scratch.parquet", REPLIES)
-    write_rows(scores, folder / "scores/lmsys.parquet", SCORES)
-
-
 def _write_detector(folder):
     found = _predict()
     write_json(evaluate_out_of_fold(found, 2, 50, 1), folder / "metrics/fit_detector.json")
@@ -175,24 +130,3 @@ def _predict():
         "majority": ["NEG_2"] * 4,
     }
     return OutOfFold(list(GOLD), actual, {"local": local, "minilm": minilm}, labels)
-
-
-def _train():
-    return {
-        model: {
-            "method": "kto" if model.recipe == "kto" else "sft",
-            "preflight": dict.fromkeys(PREFLIGHT, 4) | {"held_out_rows": 2},
-            "held_out_loss": {"before": 5.0, "after": 4.0 + 0.5 * model.seed},
-            "held_out_reward_margin": -0.1 * model.seed if model.recipe == "kto" else None,
-        }
-        for model in CELLS.models()
-        if model.recipe != UNTRAINED
-    }
-
-
-def _judge():
-    tables = {
-        model: judged(4, 6, None, 8, 5, 4 + (model.seed or 0) + len(model.recipe) % 4)
-        for model in CELLS.models()
-    }
-    return {(benchmark, "reference"): tables for benchmark in CELLS.benchmarks}

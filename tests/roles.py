@@ -13,14 +13,15 @@ PROMPTS = Path(__file__).parents[1] / "prompts"
 LABELS = 6 * ("NEU",) + 4 * ("NEG_2",) + ("NEG_1", "NEG_1", "NEG_3", "NEG_4", "NEG_4", "POS")
 CATEGORIES = {"NEG_1": "UR1", "NEG_2": "UR2", "NEG_3": "UR3", "NEG_4": "UR4", "POS": "UR5"}
 _WORD = re.compile(r"[^\W\d_]{4,}")
-_PLACE = re.compile(r"\{(?:conversation|dialogue|prompt|exchange)\}")
+_PLACE = re.compile(r"\{(?:conversation|dialogues?|prompt|exchange)\}")
 
 
 def play_role(body: Mapping[str, Any]) -> str:
     """The reply to a request of the pipeline, plausible, and the same for the same messages.
 
-    Labels for the labeling prompt, ratings for those of judge and rater, else a short text. Where
-    the request has a response format, labels and ratings are the JSON objects of the pipeline's.
+    Labels for the labeling prompt, ratings for those of judge and rater, verdicts for that of pairs,
+    else a short text. Where the request has a response format, all but texts are the JSON objects
+    of the pipeline's.
     """
     prompt = str(body["messages"][-1]["content"])
     as_object = body.get("response_format") is not None
@@ -67,6 +68,16 @@ def judge_answer(dialogue: str, as_object: bool) -> str:
     return f"{judgment}\nRating: [[{rating}]]"
 
 
+def compare_answers(dialogues: str, as_object: bool) -> str:
+    """A verdict: A, B or a tie, by the answers and not by their places."""
+    judgment, turns = "The two were compared.", json.loads(dialogues)["turns"]
+    a, b = (digest("\n".join(turn[side] for turn in turns))[0] % 4 for side in "AB")
+    verdict = "A" if a > b else "B" if b > a else "C"
+    if as_object:
+        return json.dumps({"judgment": judgment, "verdict": verdict})
+    return f"{judgment}\nVerdict: [[{verdict}]]"
+
+
 def rate_quality(prompt: str, as_object: bool) -> str:
     """Some of the criteria 1 to 7, on the last line."""
     bits = digest(prompt)[0]
@@ -100,7 +111,9 @@ _ROLES: dict[str, Callable[[str, bool], str]] = {
     "label_prior.txt": list_feedback,
     "judge_mt_bench.txt": judge_answer,
     "judge_wildbench.txt": judge_answer,
+    "judge_pairs.txt": compare_answers,
     "rate_quality.txt": rate_quality,
     "rate_complexity.txt": rate_complexity,
     "regenerate_semantic.txt": lambda exchange, as_object: write_text(exchange),
+    "regenerate_semantic_earlier.txt": lambda exchange, as_object: write_text(exchange),
 }

@@ -100,7 +100,6 @@ def test_a_judge_judges_the_models_of_its_axes(judge: JudgeAxes, judged: list[Mo
     [
         ({**QWEN, "bases": ["tiny"]}, "tiny/lmsys/neg_scratch/1 is twice"),
         ({**QWEN, "corpora": ["other"]}, r"run\.further_models\.corpora: 'other' is none of"),
-        ({**QWEN, "recipes": ["kto"]}, r"run\.further_models\.recipes: 'kto' is none of"),
         ({**QWEN, "seeds": 1}, r"run\.further_models\.seeds: a list is wanted, found 1"),
         ({**QWEN, "bases": "qwen"}, r"further_models\.bases: a list is wanted, found 'qwen'"),
         ({"bases": []}, r"run\.further_models\.corpora is missing"),

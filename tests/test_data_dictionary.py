@@ -8,13 +8,15 @@ from feedback_lens.analysis.quality import RATINGS
 from feedback_lens.analysis.refusals import REFUSAL_CLUSTERS, REFUSALS
 from feedback_lens.analysis.toxicity import TOXICITY
 from feedback_lens.benchmarks.answering import ANSWERS
-from feedback_lens.benchmarks.judging import JUDGMENTS
+from feedback_lens.benchmarks.judges.judging import JUDGMENTS
+from feedback_lens.benchmarks.pairs.pairing import PAIR_JUDGMENTS
 from feedback_lens.calls.request import OUTCOMES
 from feedback_lens.calls.store import SNAPSHOT
 from feedback_lens.feedback.gold.sets import GOLD_LABELS, GOLD_TURNS
 from feedback_lens.feedback.labels import FINE, LABELS
 from feedback_lens.logs.conversation import CONVERSATIONS
 from feedback_lens.logs.ingest import REJECTS
+from feedback_lens.training.leakage import LEAKAGE
 from feedback_lens.training.recipes import TRAINING_SET
 from feedback_lens.training.regeneration import REPLIES
 from feedback_lens.training.reward import SCORES
@@ -28,6 +30,7 @@ TABLES = {
     "gold_turns": GOLD_TURNS,
     "labels": LABELS,
     "splits": SPLITS,
+    "leakage": LEAKAGE,
     "toxicity": TOXICITY,
     "refusals": REFUSALS,
     "refusal_clusters": REFUSAL_CLUSTERS,
@@ -37,6 +40,7 @@ TABLES = {
     "training_set": TRAINING_SET,
     "answers": ANSWERS,
     "judgments": JUDGMENTS,
+    "pair_judgments": PAIR_JUDGMENTS,
     "snapshot": SNAPSHOT,
 }
 

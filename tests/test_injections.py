@@ -111,11 +111,15 @@ def test_a_quotation_in_the_verdict_s_place_is_no_verdict(use, check):
     assert found == ({"unreadable"} if use.readers else set())
 
 
-def test_the_exchange_to_revise_is_asked_about_as_the_pipeline_asks():
-    use = BY_NAME["regenerate_semantic"]
+@pytest.mark.parametrize("name", ["regenerate_semantic", "regenerate_semantic_earlier"])
+def test_the_exchange_to_revise_is_asked_about_as_the_pipeline_asks(name):
+    use = BY_NAME[name]
     template = read_prompt(PROMPTS / use.prompt, {use.place})
     for injection in SUITE:
         row = dict.fromkeys(("prompt", "reply", "feedback"), injection.text)
+        if name.endswith("earlier"):
+            roles = ("user", "assistant")
+            row["earlier"] = [{"role": role, "content": injection.text} for role in roles]
         request = request_reply(row, template, "any", Sampling())
         assert use.ask(template, injection.text) == request.messages[0]["content"]
 

@@ -299,6 +299,7 @@ PARAMS = {
             "seeds": [1],
         },
         "further_models": {"bases": [], "corpora": [], "recipes": [], "seeds": []},
+        "untrained": {"bases": ["tiny"]},
         "evaluation": {"benchmarks": ["mt_bench"]},
     },
     **{name: {} for name in ("corpora", "gold_sets", "prompt_sets", "judges", "pair_judges")},

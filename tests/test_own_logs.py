@@ -31,8 +31,10 @@ BY_ENDPOINT = {
     "regenerate.model": "role-play",
     "rate_prompts.rater": "llm",
     "rate_prompts.model": "role-play",
-    "run.judging.judges": ["llm"],
-    "judge.model": "role-play",
+    "judges.reference.method": "rating",
+    "judges.reference.model": "role-play",
+    "pair_judges.reference.method": "pair",
+    "pair_judges.reference.model": "role-play",
 }
 BY_TINY_MODEL = {
     **OWN,

@@ -334,11 +334,20 @@ def test_a_file_that_is_not_fastchat_s_is_an_error(tmp_path):
         fastchat_pairs.read_pair_prompts(write_prompts(tmp_path / "p.jsonl", odd))
 
 
+@pytest.mark.parametrize("method", ["reference", "pair"])
+def test_where_all_models_are_of_the_recipe_judged_against_there_is_nothing_to_judge(
+    tmp_path, method
+):
+    rows, counts = judge_pairs({"mt_bench": []}, replace(make_judge(tmp_path), method=method))[
+        "mt_bench"
+    ]
+    assert rows == []
+    assert counts["answered"] == 0
+
+
 def test_mistakes_in_the_judge_s_entry_are_named(tmp_path):
     with pytest.raises(InputError, match=r"second\.method: 'people' is unknown"):
         judge([FIRST], tmp_path, "people")
-    with pytest.raises(InputError, match="there is nothing to compare"):
-        judge([], tmp_path)
     nameless = make_judge(tmp_path)
     nameless = replace(nameless, policy=replace(nameless.policy, model=""))
     with pytest.raises(InputError, match=r"second\.model: the method pair asks a model"):

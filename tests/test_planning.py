@@ -234,6 +234,7 @@ def test_a_rating_asks_twice_of_each_prompt_of_the_splits() -> None:
 RUN = {
     "models": {"bases": ["b"], "corpora": ["c"], "recipes": ["r", "kto"], "seeds": [1, 2, 3]},
     "further_models": {"bases": ["q"], "corpora": ["c"], "recipes": ["r"], "seeds": [1]},
+    "untrained": {"bases": ["b", "q"]},
 }
 QUESTIONS = PROJECT / "data/benchmarks"
 

@@ -20,6 +20,8 @@ LIVE = {
     "run.regeneration.regenerations": ["rand_scratch", "neg_scratch", "neg_semantic"],
     "judges.reference.method": "rating",
     "judges.reference.model": "role-play",
+    "pair_judges.reference.method": "pair",
+    "pair_judges.reference.model": "role-play",
     "rate_prompts.rater": "llm",
     **{f"{stage}.model": "role-play" for stage in ("label", "rate_prompts", "regenerate")},
 }
@@ -49,7 +51,8 @@ def test_each_stage_sends_what_was_planned_for_it(project: Project) -> None:
         # the benchmarks are in Git, all else waits for what asks nothing
         assert bases.pop("rate_prompt_sets") == "exact"
         assert bases == dict.fromkeys(
-            ("label", "label_gold", "rate_prompts", "regenerate", "judge"), "parameters"
+            ("label", "label_gold", "rate_prompts", "regenerate", "judge", "judge_pairs"),
+            "parameters",
         )
         assert fresh["run_first"] == ["answer_base", "fit_detector", "ingest"]
         assert fresh["total"]["is_complete"] is False

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PROMPTS = ROOT / "prompts"
 PLACES = {
     "judge_mt_bench": {"dialogue"},
+    "judge_pairs": {"dialogues"},
     "judge_wildbench": {"dialogue"},
     "label": {"conversation"},
     "label_prior": {"conversation"},
@@ -20,6 +21,7 @@ PLACES = {
     "rate_quality": {"prompt"},
     "regenerate_scratch": {"prompt"},
     "regenerate_semantic": {"exchange"},
+    "regenerate_semantic_earlier": {"exchange"},
 }
 
 

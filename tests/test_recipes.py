@@ -64,6 +64,21 @@ def counts_of(name, **inputs):
     return counts | {k: dict(+Counter(counts[k])) for k in ("excluded", "kept_despite")}
 
 
+def test_a_regeneration_is_set_against_the_replies_that_were_criticized():
+    # b's own reply is blank, and a's regeneration was refused
+    rows = rows_of("kto_neg_semantic")
+    assert [(row["completion"][0]["content"], row["desirable"]) for row in rows] == [
+        ("better b", True),
+        ("bad", False),
+    ]
+    assert [row["conversation_id"] for row in rows] == ["b", "a"]
+
+
+def test_only_criticized_replies_can_be_set_against_a_regeneration():
+    with pytest.raises(InputError, match=r"'kto_rand_scratch' is unknown.*kto_neg_semantic are"):
+        recipe("kto_rand_scratch")
+
+
 def test_a_regeneration_is_imitated_where_it_is_whole():
     assert rows_of("rand_scratch") == [
         {
@@ -92,7 +107,7 @@ def test_kto_contrasts_the_log_s_own_replies():
 
 
 def test_an_unknown_recipe_is_an_error():
-    with pytest.raises(InputError, match="'dpo' is unknown; kto, rand_scratch, neg_semantic are"):
+    with pytest.raises(InputError, match="'dpo' is unknown; kto, rand_scratch, neg_semantic, kto_"):
         recipe("dpo")
 
 
@@ -211,4 +226,6 @@ def test_the_stage_writes_the_set_of_each_recipe_and_where_its_candidates_went(t
         rows = read_rows(tmp_path / f"training/{recipe}.parquet")
         assert len(rows) == own["rows"] + own["held_out_rows"]
         assert own["excluded"]["cut_off"] == (recipe != "kto")
-        assert own["excluded"]["leaked"] == (recipe == "kto" or recipe.startswith("neg"))
+        # of D_neg the row of b, and with kto_neg_semantic both of its replies
+        leaked = {"rand_scratch": 0, "kto_neg_semantic": 2}.get(recipe, 1)
+        assert own["excluded"]["leaked"] == leaked

@@ -186,14 +186,6 @@ def test_lima_stands_beside_the_paper_s_where_it_is_rated(tmp_path):
     assert rows_of(build(arguments), "table-12")["LIMA"][2][-1] == "+0.255"
 
 
-def test_the_training_on_the_page_is_the_mean_over_seeds(page):
-    # losses after: (4.5 + 5) / 2; margins: (-0.1 - 0.2) / 2
-    assert lines_of(page, "training") == [
-        ("rand_scratch", "sft", "4", "2", "5.000 → 4.750", "–"),
-        ("kto", "kto", "4", "2", "5.000 → 4.750", "−0.150"),
-    ]
-
-
 def test_the_local_detector_stands_beside_its_baselines(page):
     # gold NEG_2, NEG_1, POS, NEU. Keywords: NEG_1 has F1 2/3, NEG_2 0, the others 1: 2.667 / 4, and
     # so have the embeddings; majority: 2 of 4 are negative, NEG_2 has F1 0.4: 0.4 / 4
@@ -213,43 +205,6 @@ def test_the_calibration_is_shown_before_and_after(page):
     # all right at 0.775, before at 0.5 * 0.775 + 0.125: ECE 1 - 0.5125 and 1 - 0.775
     assert lines_of(page, "calibration")[0][1] == "48.8 → 22.5"
     assert 'aria-label="Accuracy by confidence, out of fold (shares of turns)"' in page
-
-
-def test_a_reward_model_trained_here_makes_its_win_rates_no_evidence(page):
-    assert lines_of(page, "reward-model") == [("ours", "3", "1", "25.0 → 100.0")]
-    section = section_of(page, "table-3")
-    assert "itself trained on most of these pairs (3 of 4 of the negative split)" in section
-    assert "these win rates are not evidence" in section
-
-
-def test_without_a_reward_model_trained_here_nothing_is_said_of_one(tmp_path):
-    arguments = write_world(tmp_path)
-    (tmp_path / "metrics/train_reward/tiny.json").unlink()
-    page = build(arguments)
-    assert "Reward model" not in page
-    assert "not evidence" not in page
-
-
-def test_win_rates_on_the_page_equal_the_metrics(world, page):
-    rates = read_metrics(world, "compare_replies/lmsys")["rand"]["scratch_vs_weak"]
-    assert rates["without_feedback"]["win_rate"] == 1
-    # 100 - 88
-    assert [line[2] for line in lines_of(page, "table-3")[:3]] == ["88", "100 (100 to 100)", "+12"]
-
-
-def test_scores_on_the_page_equal_the_metrics(world, page):
-    scores = read_metrics(world, "summary")["mt_bench"]["reference"]["tiny"]["lmsys"]["kto"]
-    lines = lines_of(page, "table-4")
-    # row 2 of the table is kto on lmsys
-    assert lines[4][1] == f"{scores['mean']:.2f} ± {scores['spread']:.2f}"
-    assert lines[5][1] == f"{scores['mean'] - 6.09:+.2f}".replace("-", "−")
-
-
-def test_p_values_on_the_page_equal_the_metrics(world, page):
-    test = read_metrics(world, "significance")["mt_bench"]["reference"]["tiny"]["lmsys"]["kto"]
-    found = {line[0]: line[1] for line in lines_of(page, "table-17") if len(line) > 2}
-    assert found["ours"] == f"{test['p']:.3g}"
-    assert found["ours, Holm"] == f"{test['p_holm']:.3g}"
 
 
 def test_a_corpus_or_recipe_that_is_not_run_says_why(page):

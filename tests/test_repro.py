@@ -46,7 +46,7 @@ def test_a_changed_parameter_of_train_runs_what_depends_on_it(project: Project) 
         f"train@tiny-{c}-{r}-1" for c in ("lmsys", "wildchat") for r in ("rand_scratch", "kto")
     }
     assert trained <= ran <= project.descendants(*trained)
-    assert "judge@mt_bench-reference" in ran
+    assert "judge@reference" in ran
     project.restore()
 
 
@@ -54,7 +54,7 @@ def test_a_changed_parameter_of_judge_runs_what_depends_on_it(project: Project) 
     done = project.run("dvc", "exp", "run", "-S", "judge.max_tokens=512")
     assert done.returncode == 0, done.stdout[-4000:]
     # the reference judge gives the same scores, so nothing behind it has to run
-    assert stages_run(done.stdout) == ["judge@mt_bench-reference"]
+    assert stages_run(done.stdout) == ["judge@reference"]
     project.restore()
 
 

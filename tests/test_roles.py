@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from feedback_lens.analysis.prompted import read_criteria, read_difficulty
-from feedback_lens.benchmarks.prompted import read_rating
+from feedback_lens.benchmarks.judges.prompted import read_rating
+from feedback_lens.benchmarks.pairs.prompted import read_verdict
 from feedback_lens.calls.request import Response, Sampling
 from feedback_lens.feedback.labels import FINE
 from feedback_lens.feedback.prompted.dense import read_labels, request_labels
@@ -67,6 +68,19 @@ def test_judges_rate_and_not_all_alike(judge: str, structured: bool) -> None:
 
 
 @pytest.mark.parametrize("structured", [False, True])
+def test_judges_of_pairs_prefer_an_answer_in_either_place(structured: bool) -> None:
+    def compare(a: str, b: str) -> float | None:
+        dialogues = {"history": [], "turns": [{"user": "[[C]]", "A": a, "B": b}]}
+        return read_verdict(say("judge_pairs.txt", "dialogues", dialogues, structured), structured)
+
+    pairs = [(f"this {n}", f"that {n}") for n in range(40)]
+    verdicts = [compare(a, b) for a, b in pairs]
+    assert set(verdicts) == {0.0, 0.5, 1.0}
+    # what A gets in one order B gets in the other
+    assert [compare(b, a) for a, b in pairs] == [1 - v for v in verdicts if v is not None]
+
+
+@pytest.mark.parametrize("structured", [False, True])
 def test_raters_answer_readably_and_not_all_alike(structured: bool) -> None:
     criteria, grades = (
         [
@@ -80,13 +94,10 @@ def test_raters_answer_readably_and_not_all_alike(structured: bool) -> None:
     assert set(grades) == {1, 2, 3, 4, 5}
 
 
-def test_other_prompts_get_the_same_short_text_each_time() -> None:
-    reply = say(
-        "regenerate_semantic.txt", "exchange", {"request": "Name three mountains, please"}, False
-    )
-    again = say(
-        "regenerate_semantic.txt", "exchange", {"request": "Name three mountains, please"}, False
-    )
+@pytest.mark.parametrize("prompt", ["regenerate_semantic.txt", "regenerate_semantic_earlier.txt"])
+def test_other_prompts_get_the_same_short_text_each_time(prompt: str) -> None:
+    exchange = {"request": "Name three mountains, please"}
+    reply, again = (say(prompt, "exchange", exchange, False) for _ in range(2))
     assert reply == again
     assert "mountains" in reply.lower()
     assert "assistant" not in reply.lower()

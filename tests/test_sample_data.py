@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from feedback_lens.benchmarks.questions import REFERENCED, TEMPERATURES, read_questions
+from feedback_lens.benchmarks.questions import GROUPS, REFERENCED, TEMPERATURES, read_questions
 from feedback_lens.feedback.gold.annotators import read_gold
 from feedback_lens.feedback.gold.reading import read_gold_set
 from feedback_lens.feedback.labels import FINE, NEGATIVE
@@ -189,14 +189,14 @@ def test_the_sample_names_no_person_and_no_address():
 
 def test_mt_bench_questions_have_two_turns_and_references_where_they_are_judged_by_them():
     questions = read_questions(BENCHMARKS / "mt_bench")
-    assert {question.category for question in questions} == set(TEMPERATURES)
+    assert {question.categories[0] for question in questions} == set(TEMPERATURES)
     assert len({question.question_id for question in questions}) == len(questions)
     for question in questions:
         assert len(question.turns) == 2
         # all have references: the judge of the sample, `reference`, compares with them
         assert len(question.references) == 2
         assert all(text.strip() for text in (*question.turns, *question.references))
-    assert set(REFERENCED) <= {question.category for question in questions}
+    assert set(REFERENCED) <= {question.categories[0] for question in questions}
 
 
 def test_wildbench_tasks_have_checklists_and_references():
@@ -206,4 +206,4 @@ def test_wildbench_tasks_have_checklists_and_references():
         assert len(task.checklist) >= 3
         assert len(task.references) == len(task.turns) == 1
     assert any(task.history for task in tasks)
-    assert len({task.category for task in tasks}) > 3
+    assert {name for task in tasks for name in task.categories} == set(GROUPS.values())

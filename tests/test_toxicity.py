@@ -171,7 +171,7 @@ def test_the_stage_writes_table_counts_metrics_and_plot(server, tmp_path):
         words += [f"--{name}", path]
     for name, value in vars(POLICY).items():
         words += [f"--{name}", value]
-    words += ["--resamples", 50, "--seed", 1]
+    words += ["--rows_per_split", None, "--resamples", 50, "--seed", 1]
     CliRunner().invoke(main, list(map(str, words)), catch_exceptions=False)
     assert len(read_rows(outs["toxicity"])) == 5
     assert read_json(outs["counts"])["failed"] == 1

@@ -104,8 +104,13 @@ run:
   detection: {detectors: [local, prompted]}
   regeneration: {regenerations: [neg_scratch]}
   models: {bases: [tiny], corpora: [own], recipes: [kto], seeds: [1]}
-  evaluation: {benchmarks: [mt_bench]}
-  judging: {judges: [llm]}
+  further_models: {bases: [], corpora: [], recipes: [], seeds: []}
+  untrained: {bases: [tiny]}
+  evaluation: {benchmarks: [mt_bench, wildbench]}
+judges:
+  llm: {benchmarks: [mt_bench], bases: [], corpora: [], recipes: []}
+  wild: {benchmarks: [wildbench], bases: [], corpora: [], recipes: []}
+pair_judges: {order: {benchmarks: [wildbench], against: base}}
 """
 
 
@@ -118,7 +123,9 @@ def write_cells(folder: Path) -> None:
         "replies/own/neg_scratch": asked("dear", 1, 100, 10),
         "ratings/own": asked("unpriced", 2, 10, 10),
         "prompt_set_ratings/mt_bench": counts(None, answered=3),
-        "judgments/mt_bench/llm": asked("dear", 1, 100, 10),
+        "judgments/answers/llm/mt_bench": asked("dear", 1, 100, 10),
+        "judgments/answers/wild/wildbench": counts(None, answered=3),
+        "judgments/pairs/order/wildbench": asked("dear", 2, 100, 10),
         # of an earlier run: not among the cells
         "labels/old": asked("dear", 100, 1000, 200),
     }
@@ -153,17 +160,19 @@ def test_the_stage_reads_exactly_the_cells_of_its_axes(tmp_path: Path, catalog: 
         "rate_prompt_sets": {},
         "regenerate": {"dear": 1},
         "judge": {"dear": 1},
+        "judge_pairs": {"dear": 1},
     }
-    # 3 + 1 + 2 + 1 + 1 calls; 1,000 x 2 + 200 x 10, and thrice 100 x 2 + 10 x 10 dollars a million
-    assert (found["total"]["calls"], found["total"]["usd"]) == (8, 0.0049)
+    # 3 + 1 + 2 + 1 + 1 + 2 calls; 1,000 x 2 + 200 x 10, and four times 100 x 2 + 10 x 10 dollars
+    # a million
+    assert (found["total"]["calls"], found["total"]["usd"]) == (10, 0.0052)
 
 
 def test_the_stage_fails_where_a_cell_is_missing(tmp_path: Path, catalog: Path) -> None:
     write_cells(tmp_path)
-    (tmp_path / "judgments/mt_bench/llm.json").unlink()
+    (tmp_path / "judgments/answers/llm/mt_bench.json").unlink()
     result = run(tmp_path)
     assert result.exit_code == 1
-    assert "judgments/mt_bench/llm.json: no such file" in result.output
+    assert "judgments/answers/llm/mt_bench.json: no such file" in result.output
 
 
 def test_a_price_that_is_no_number_stops_the_stage_in_one_line(

@@ -84,7 +84,8 @@ class Axes:
     """The axes of the pipeline.
 
     `corpora` goes from a corpus to the detector whose labels its analyses use, `gold_sets` from a
-    gold set to its setting, `dense` or `sparse`; `groups` are the products of models to train.
+    gold set to its setting, `dense` or `sparse`; `untrained` are the bases that answer as they are,
+    `groups` the products of models to train.
     """
 
     profile: str
@@ -93,6 +94,7 @@ class Axes:
     prompt_sets: tuple[str, ...]
     detectors: tuple[str, ...]
     regenerations: tuple[str, ...]
+    untrained: tuple[str, ...]
     groups: tuple[ModelGroup, ...]
     benchmarks: tuple[str, ...]
     judges: Mapping[str, JudgeAxes]
@@ -100,8 +102,9 @@ class Axes:
 
     @property
     def bases(self) -> tuple[str, ...]:
-        """The bases of all groups, each once."""
-        return tuple(dict.fromkeys(name for group in self.groups for name in group.bases))
+        """The bases that answer untrained and those of all groups, each once."""
+        trained = (name for group in self.groups for name in group.bases)
+        return tuple(dict.fromkeys((*self.untrained, *trained)))
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -120,7 +123,7 @@ class Axes:
 
     def models(self) -> list[Model]:
         """The untrained bases, then the models of every group."""
-        untrained = [Model(base, None, UNTRAINED, None) for base in self.bases]
+        untrained = [Model(base, None, UNTRAINED, None) for base in self.untrained]
         return untrained + [model for group in self.groups for model in group.trained()]
 
 
@@ -154,6 +157,7 @@ def read_axes(params: Path) -> Axes:
         prompt_sets=names("prompt_sets"),
         detectors=names("run.detection.detectors"),
         regenerations=names("run.regeneration.regenerations"),
+        untrained=names("run.untrained.bases"),
         groups=(_read_group(names, "run.models"), _read_group(names, "run.further_models")),
         benchmarks=names("run.evaluation.benchmarks"),
         judges={name: _read_judge(names, f"judges.{name}") for name in names("judges")},
@@ -196,7 +200,6 @@ def _list_references(axes: Axes) -> Iterator[tuple[str, Names, Names, str]]:
     main, further = axes.groups
     sets = "run.models, for which training sets are made"
     yield "run.further_models.corpora", further.corpora, main.corpora, f"the corpora of {sets}"
-    yield "run.further_models.recipes", further.recipes, main.recipes, f"the recipes of {sets}"
     recipes = (*axes.recipes, UNTRAINED)
     answered = "run.evaluation.benchmarks, which models answer"
     for judge, own in axes.judges.items():

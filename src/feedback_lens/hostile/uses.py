@@ -109,8 +109,17 @@ def _ask_rating(template: str, text: str) -> str:
 
 
 def _ask_revision(template: str, text: str) -> str:
+    return _revise(template, {"request": text, "reply": text, "feedback": text})
+
+
+def _ask_revision_with_earlier(template: str, text: str) -> str:
+    earlier = [{"role": role, "content": text} for role in ("user", "assistant")]
+    return _revise(template, {"earlier": earlier, "request": text, "reply": text, "feedback": text})
+
+
+def _revise(template: str, exchange: Mapping[str, Any]) -> str:
     # as training.regeneration does (a test holds it to that), without the code that makes calls
-    return render(template, {"exchange": fence({"request": text, "reply": text, "feedback": text})})
+    return render(template, {"exchange": fence(exchange)})
 
 
 _JUDGES = (
@@ -170,4 +179,11 @@ USES = (
     Use("rate_quality", "rate_quality.txt", "prompt", _ask_rating, _QUALITY),
     Use("rate_complexity", "rate_complexity.txt", "prompt", _ask_rating, _COMPLEXITY),
     Use("regenerate_semantic", "regenerate_semantic.txt", "exchange", _ask_revision, ()),
+    Use(
+        "regenerate_semantic_earlier",
+        "regenerate_semantic_earlier.txt",
+        "exchange",
+        _ask_revision_with_earlier,
+        (),
+    ),
 )

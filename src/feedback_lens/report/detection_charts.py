@@ -7,7 +7,7 @@ from dataclasses import replace
 from feedback_lens.feedback.evaluation import UNLABELED
 from feedback_lens.feedback.labels import FINE
 from feedback_lens.report.charts import Chart, draw_matrix
-from feedback_lens.report.curves import draw_curves
+from feedback_lens.report.curves import SHARES, draw_curves
 from feedback_lens.report.inputs import Inputs, Points
 from feedback_lens.report.local_tables import PREDICTORS
 
@@ -51,7 +51,8 @@ def _draw_reliability(points: Points) -> Chart:
             curves.append((f"{style} uncalibrated" if dashed else style, places))
         legend.append((style, PREDICTORS[name]))
     title = "Accuracy by confidence, out of fold (shares of turns)"
-    chart = draw_curves(title, curves, legend, ("mean confidence", "accuracy"), diagonal=True)
+    sides = ("mean confidence", "accuracy")
+    chart = draw_curves(title, curves, legend, sides, ticks=(SHARES, SHARES), diagonal=True)
     return replace(chart, note="Solid: calibrated; dashed: before. A point is a bin of confidence.")
 
 
@@ -63,6 +64,5 @@ def _draw_abstention(points: Points) -> Chart:
     ]
     legend = [(style, name) for name, style in KEPT.values()]
     title = "The local detector when it abstains below a confidence, out of fold (shares)"
-    return draw_curves(
-        title, curves, legend, ("threshold (label.abstain_below)", "share"), diagonal=False
-    )
+    sides = ("threshold (label.abstain_below)", "share")
+    return draw_curves(title, curves, legend, sides, ticks=(SHARES, SHARES))

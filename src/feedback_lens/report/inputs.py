@@ -11,8 +11,9 @@ from feedback_lens.errors import InputError
 from feedback_lens.report.names import join
 from feedback_lens.tables import read_json, read_rows, stream_rows
 
-SINGLE = ("summary", "significance", "training", "fit_detector")
-CURVES = ("calibration", "abstention")
+SINGLE = ("summary", "scores", "significance", "training", "fit_detector")
+CURVES = ("calibration", "abstention", "loss")
+NO_MODEL = "no model"  # of a judge that is a stand-in
 ASKED = ("prompted", "prior")  # detectors that ask a language model
 CLUSTER_COLUMNS = ["cluster", "replies", "score", "refusal", "lexical_share", "rank", "reply"]
 Rows = Sequence[Mapping[str, Any]]
@@ -23,14 +24,16 @@ Points = Sequence[Mapping[str, str]]
 class Inputs:
     """What the report is made of.
 
-    `metrics` goes by stage, then corpus, gold set, prompt set or reward model where the stage has
-    several; `points` are those of the plots, by figure and corpus or gold set; `curves` are the
-    figures of the local detector. `clusters` holds for each corpus its clusters of replies by
-    falling score, with the reply nearest to the center.
+    `metrics` goes by stage, then corpus, gold set, prompt set, judge of pairs or reward model where
+    the stage has several; `train_reward` has the model that scores the replies where it is trained
+    here. `points` are those of the plots, by figure and corpus or gold set; `curves` those of
+    figures that are one file. `clusters` holds for each corpus its clusters of replies by falling
+    score, with the reply nearest to the center.
 
     By whom, as the data have it: `labelers` the labels of each corpus, `judged` those of each
     detector on the gold sets, `writers` each regeneration; a model, or the detector itself where it
-    asks none.
+    asks none. `judges` and `pair_judges` are the models behind each judge, `reward_model` the name
+    of the one that scores the replies.
     """
 
     axes: Axes
@@ -42,6 +45,9 @@ class Inputs:
     labelers: Mapping[str, str]
     judged: Mapping[str, str]
     writers: Mapping[str, str]
+    judges: Mapping[str, str]
+    pair_judges: Mapping[str, str]
+    reward_model: str
 
 
 def count_labeled(counts: Mapping[str, Any]) -> int:
@@ -49,7 +55,9 @@ def count_labeled(counts: Mapping[str, Any]) -> int:
     return int(counts["turns"] - counts["unlabeled"])
 
 
-def read_inputs(axes: Axes, metrics: Path, plots: Path, published: Path, data: Path) -> Inputs:
+def read_inputs(
+    axes: Axes, reward_model: str, metrics: Path, plots: Path, published: Path, data: Path
+) -> Inputs:
     """Read the metrics, plots and models of exactly the cells of the axes.
 
     Raises:
@@ -58,7 +66,7 @@ def read_inputs(axes: Axes, metrics: Path, plots: Path, published: Path, data: P
     return Inputs(
         axes=axes,
         published=_read_published(published),
-        metrics=_read_metrics(metrics, axes),
+        metrics=_read_metrics(metrics, axes, reward_model),
         points=_read_plots(plots, axes),
         curves={name: _read_points(plots / f"{name}.csv") for name in CURVES},
         clusters={name: _read_clusters(data / "refusals", name) for name in axes.corpora},
@@ -68,18 +76,28 @@ def read_inputs(axes: Axes, metrics: Path, plots: Path, published: Path, data: P
         },
         judged={name: _name_judged(data / "gold_labels", axes, name) for name in axes.detectors},
         writers={name: _name_writers(data / "replies", axes, name) for name in axes.regenerations},
+        judges={
+            name: _name_models(data / "judgments/answers" / name, judge.benchmarks)
+            for name, judge in axes.judges.items()
+        },
+        pair_judges={
+            name: _name_models(data / "judgments/pairs" / name, judge.benchmarks)
+            for name, judge in axes.pair_judges.items()
+        },
+        reward_model=reward_model,
     )
 
 
-def _read_metrics(folder: Path, axes: Axes) -> dict[str, Any]:
+def _read_metrics(folder: Path, axes: Axes, reward_model: str) -> dict[str, Any]:
     analyses = ("ingest", "count_feedback", "split", "score_toxicity", "find_refusals")
+    trained_here = folder / "train_reward" / f"{reward_model}.json"
     cells: dict[str, Iterable[str]] = {
         **dict.fromkeys((*analyses, "rate_prompts"), axes.corpora),
         **dict.fromkeys(("read_gold", "count_feedback_gold", "evaluate_detector"), axes.gold_sets),
         "rate_prompt_sets": axes.prompt_sets,
-        "compare_replies": axes.trained,
-        # only where a reward model is trained here; the report has no option that names it
-        "train_reward": sorted(path.stem for path in (folder / "train_reward").glob("*.json")),
+        **dict.fromkeys(("compare_replies", "check_leakage", "assemble"), axes.trained),
+        "compare_answers": axes.pair_judges,
+        "train_reward": [reward_model] if trained_here.is_file() else [],
     }
     metrics: dict[str, Any] = {
         stage: {name: read_json(folder / stage / f"{name}.json") for name in names}
@@ -131,6 +149,11 @@ def _name_labeler(counts: Path, detector: str) -> str:
 def _name_judged(folder: Path, axes: Axes, detector: str) -> str:
     counts = [folder / name / f"{detector}.json" for name in axes.gold_sets]
     return join([_name_labeler(path, detector) for path in counts])
+
+
+def _name_models(folder: Path, benchmarks: Iterable[str]) -> str:
+    counts = [read_json(folder / f"{name}.json") for name in benchmarks]
+    return join([found["model"] or NO_MODEL for found in counts])
 
 
 def _name_writers(folder: Path, axes: Axes, regeneration: str) -> str:

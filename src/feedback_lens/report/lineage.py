@@ -32,7 +32,9 @@ def list_lineage(inputs: Inputs) -> list[tuple[str, str]]:
         ("Recipes", _join(axes.recipes)),
         ("Seeds", _join(str(seed) for seed in axes.seeds)),
         ("Benchmarks", _join(axes.benchmarks)),
-        ("Judges", _join(axes.judges)),
+        *((f"Judge {name}", _describe_judge(inputs, name)) for name in axes.judges),
+        *((f"Judge of pairs {name}", _describe_pairs(inputs, name)) for name in axes.pair_judges),
+        ("Reward model", inputs.reward_model),
     ]
 
 
@@ -53,6 +55,25 @@ def _describe_gold(inputs: Inputs, name: str) -> str:
         f"{inputs.axes.gold_sets[name]}; {counts['conversations']} conversations, "
         f"{counts['turns']} turns labeled by annotators; turns of each annotator: {annotators}"
     )
+
+
+def _describe_judge(inputs: Inputs, name: str) -> str:
+    judge = inputs.axes.judges[name]
+    chosen = [
+        f"{axis} {_join(names)} alone"
+        for axis, names in (
+            ("bases", judge.bases),
+            ("corpora", judge.corpora),
+            ("recipes", judge.recipes),
+        )
+        if names
+    ]
+    return f"{inputs.judges[name]}; " + "; ".join([_join(judge.benchmarks), *chosen])
+
+
+def _describe_pairs(inputs: Inputs, name: str) -> str:
+    judge = inputs.axes.pair_judges[name]
+    return f"{inputs.pair_judges[name]}; {_join(judge.benchmarks)}; against {judge.against}"
 
 
 def _name_measures(inputs: Inputs) -> Iterator[tuple[str, str]]:

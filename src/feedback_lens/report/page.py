@@ -24,9 +24,11 @@ from feedback_lens.report.prompt_charts import list_prompt_charts
 from feedback_lens.report.quality_tables import compare_benchmarks, compare_quality, show_quality
 from feedback_lens.report.refusal_tables import list_refusal_tables
 from feedback_lens.report.reply_tables import list_reply_tables
-from feedback_lens.report.score_charts import draw_scores, draw_win_rates
+from feedback_lens.report.score_charts import draw_losses, draw_scores, draw_win_rates
+from feedback_lens.report.score_tables import list_score_tables
 from feedback_lens.report.significance_tables import list_significance_tables
 from feedback_lens.report.toxicity_tables import show_rank_tests, show_toxicity
+from feedback_lens.report.training_set_tables import list_training_set_tables
 from feedback_lens.report.training_tables import list_training_tables
 from feedback_lens.report.values import Table
 from feedback_lens.tables import replaced
@@ -78,13 +80,18 @@ def _list_sections(inputs: Inputs) -> list[Section]:
         compare_benchmarks(inputs),
     ]
     replies = [*list_refusal_tables(inputs), *list_reply_tables(inputs)]
-    training = [*list_training_tables(inputs), *list_significance_tables(inputs)]
+    training = [
+        *list_training_set_tables(inputs),
+        *list_training_tables(inputs),
+        *list_significance_tables(inputs),
+        *list_score_tables(inputs),
+    ]
     return [
         Section("Feedback", feedback, list_feedback_charts(inputs)),
         Section("Detectors", detectors, list_detection_charts(inputs)),
         Section("Prompts", prompts, list_prompt_charts(inputs)),
         Section("Replies", replies, draw_win_rates(inputs)),
-        Section("Training", training, draw_scores(inputs)),
+        Section("Training", training, [*draw_scores(inputs), *draw_losses(inputs)]),
     ]
 
 

@@ -82,17 +82,14 @@ def about_replies(inputs: Inputs) -> str:
 
 
 def about_reward(inputs: Inputs) -> str:
-    """Another reward model scores; one that is trained here has seen most of what it scores."""
-    cards = inputs.metrics["train_reward"].values()
-    if not cards:
-        return ""
+    """Which reward model scores; one that is trained here was made to prefer what it prefers."""
     paper = inputs.published["training"]["reward_model"]
-    seen = sum(card["pairs"]["train"] for card in cards)
-    pairs = seen + sum(card["pairs"]["held_out"] for card in cards)
+    if not inputs.metrics["train_reward"]:
+        return f"scored by {inputs.reward_model}; the paper's reward model is {paper}"
     return (
-        f"a tiny reward model, not {paper}, that was itself trained on most of these pairs "
-        f"({seen} of {pairs} of the negative split), to prefer the regenerated reply: "
-        "these win rates are not evidence"
+        f"a tiny reward model, not {paper}, that was trained here to prefer the regenerated reply "
+        "of the negative split: each conversation is scored by a model that did not see it, but "
+        "these win rates are no evidence that regenerated replies are better"
     )
 
 
@@ -122,7 +119,11 @@ def about_scorer(inputs: Inputs) -> str:
     return f"scorer: {scorers}; the paper asks Perspective"
 
 
-def about_models(axes: Axes) -> str:
-    """Another base, and another judge."""
-    judge = ", ".join(axes.judges)
-    return f"models trained here: {', '.join(axes.bases)}; other judge: {judge}, not GPT-4"
+def about_models(inputs: Inputs) -> str:
+    """The bases that are trained, and another judge."""
+    bases = f"models trained here: {', '.join(inputs.axes.bases) or 'none'}"
+    paper = inputs.published["training"]["judge"]
+    if {model.lower() for model in inputs.judges.values()} == {paper.lower()}:
+        return bases
+    judges = ", ".join(f"{name} ({model})" for name, model in inputs.judges.items())
+    return f"{bases}; judged by {judges or 'none'}, not {paper}"

@@ -7,14 +7,18 @@ from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import PAPER_CORPORA, list_trained, untrained
 from feedback_lens.report.reasons import about_data, about_replies, about_reward, explain
 from feedback_lens.report.values import (
+    DASH,
     Table,
     Value,
     before_and_after,
     compare,
+    interval,
     ours,
     ours_with_interval,
     percent,
+    probability,
     reported,
+    share,
 )
 
 SETTINGS = ("with_feedback", "without_feedback")
@@ -43,7 +47,7 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
     for split, pairs in (metrics or paper).items():
         for pair in pairs:
             content = paper.get(split, {}).get(_name_pair(pair), [None, None])
-            published = [reported(cell) for cell in content]
+            published = [*(reported(cell) for cell in content), DASH, DASH]
             found = {"ours": _list_win_rates(metrics[split][pair])} if metrics else {}
             title = f"{'Random' if split == 'rand' else 'Negative'}: {_describe(pair)}"
             rows.append(compare(title, published if paper else None, found, untrained(corpus)))
@@ -51,8 +55,14 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
         name,
         f"Win rates of the replies, {PAPER_CORPORA.get(corpus, corpus)}",
         "percent of sub-conversations where the first reply scores higher, ties count half; 95% "
-        "interval (the paper prints a dash for the random ones with feedback)",
-        ("with feedback", "without feedback"),
+        "interval (the paper prints a dash for the random ones with feedback); ties: of the "
+        "sub-conversations where both replies have a score, of which the paper tells neither",
+        (
+            "with feedback",
+            "without feedback",
+            "ties with feedback",
+            "ties without feedback",
+        ),
         tuple(rows),
         explain(
             about_data(inputs.axes, inputs.axes.trained),
@@ -73,9 +83,13 @@ def _describe(pair: str) -> str:
 
 
 def _list_win_rates(settings: Mapping[str, Any]) -> list[Value]:
+    found = [settings[name] for name in SETTINGS]
     return [
-        ours_with_interval([percent(settings[s][key]) for key in ("win_rate", "low", "high")], 0)
-        for s in SETTINGS
+        *(
+            ours_with_interval([percent(rate[key]) for key in ("win_rate", "low", "high")], 0)
+            for rate in found
+        ),
+        *(share(rate["ties"], rate["n"]) for rate in found),
     ]
 
 
@@ -87,9 +101,11 @@ def _show_reward(inputs: Inputs) -> Table:
     return Table(
         "Reward model",
         "The reward model trained here (not in the paper)",
-        "pairs of a regenerated and a weak reply; accuracy: percent of the pairs held out whose "
-        "regenerated reply scores higher, before → after",
-        ("pairs trained on", "pairs held out", "held-out accuracy"),
+        "pairs of a regenerated and a weak reply; accuracy: percent of the pairs whose regenerated "
+        "reply scores higher, before → after training on other conversations, 95% interval over "
+        "conversations; right, wrong: conversations with more pairs of the one or the other; p: of "
+        "so many right ones by coin tosses",
+        ("pairs", "conversations", "held-out accuracy", "interval", "right", "wrong", "p"),
         tuple(rows),
         "",
     )
@@ -97,5 +113,11 @@ def _show_reward(inputs: Inputs) -> Table:
 
 def _describe_reward(card: Mapping[str, Any]) -> list[Value]:
     accuracy = {when: percent(number) for when, number in card["held_out_accuracy"].items()}
-    sizes = [ours(card["pairs"][name], 0) for name in ("train", "held_out")]
-    return [*sizes, before_and_after(accuracy, 1)]
+    return [
+        ours(card["pairs"]["held_out"], 0),
+        ours(card["conversations"], 0),
+        before_and_after(accuracy, 1),
+        interval(percent(card["held_out_low"]), percent(card["held_out_high"]), 1),
+        *(ours(card[name], 0) for name in ("held_out_right", "held_out_wrong")),
+        probability(card["held_out_p"]),
+    ]

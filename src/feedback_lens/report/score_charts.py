@@ -1,13 +1,20 @@
-"""What training is about: win rates of the replies (Tables 3, 13) and scores (Table 4)."""
+"""What training is about: win rates of the replies (Tables 3, 13), scores (Table 4), losses."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import ceil
+from statistics import fmean
 from typing import Any
 
-from feedback_lens.report.charts import Chart, draw_points
-from feedback_lens.report.inputs import Inputs
+from feedback_lens.axes import UNTRAINED
+from feedback_lens.report.charts import Chart, draw_points, list_ticks
+from feedback_lens.report.curves import Point, draw_curves
+from feedback_lens.report.inputs import Inputs, Points
 from feedback_lens.report.series import number_series
 from feedback_lens.report.svg import Mark
 
+BINS = 60  # points of a curve at most
 SETTINGS = {"with_feedback": "with the feedback in view", "without_feedback": "without it"}
 
 
@@ -44,13 +51,12 @@ def draw_scores(inputs: Inputs) -> list[Chart]:
 
 
 def _draw_base(what: str, scores: Mapping[str, Any], series: Sequence[tuple[str, str]]) -> Chart:
-    untrained = scores["base"]["mean"]
+    untrained = scores.get(UNTRAINED, {}).get("mean")
     lines = () if untrained is None else (untrained,)
-    rows = [("untrained", [Mark("untrained", untrained)])]
+    rows = [("untrained", [Mark("untrained", untrained)])] if UNTRAINED in scores else []
     for style, corpus in series:
-        rows += [
-            (recipe, [_mark_score(style, summary)]) for recipe, summary in scores[corpus].items()
-        ]
+        recipes = scores.get(corpus, {})
+        rows += [(recipe, [_mark_score(style, summary)]) for recipe, summary in recipes.items()]
     return draw_points(f"Scores of {what} (mean ± spread over seeds)", rows, series, lines=lines)
 
 
@@ -59,3 +65,47 @@ def _mark_score(series: str, summary: Mapping[str, Any]) -> Mark:
     if mean is None or spread is None:
         return Mark(series, mean)
     return Mark(series, mean, mean - spread, mean + spread)
+
+
+def draw_losses(inputs: Inputs) -> list[Chart]:
+    """The training losses of each base and corpus, those of each method apart."""
+    losses: defaultdict[tuple[str, str, str], list[Mapping[str, str]]] = defaultdict(list)
+    for point in inputs.curves["loss"]:
+        losses[point["base"], point["corpus"], point["recipe"]].append(point)
+    charts: defaultdict[tuple[str, str, str], dict[str, Points]] = defaultdict(dict)
+    for base, corpora in inputs.metrics["training"].items():
+        for corpus, recipes in corpora.items():
+            for recipe, card in recipes.items():
+                charts[base, corpus, card["method"]][recipe] = losses[base, corpus, recipe]
+    styles = {recipe: style for style, recipe in number_series(inputs.axes.recipes)}
+    return [_draw_losses(names, recipes, styles) for names, recipes in charts.items()]
+
+
+def _draw_losses(
+    names: tuple[str, str, str], recipes: Mapping[str, Points], styles: Mapping[str, str]
+) -> Chart:
+    base, corpus, method = names
+    curves = [(styles[recipe], _average_steps(points)) for recipe, points in recipes.items()]
+    places = [place for _, points in curves for place in points]
+    chart = draw_curves(
+        f"Training loss of {base} on {corpus}, {method} (mean over seeds)",
+        curves,
+        [(styles[recipe], recipe) for recipe in recipes],
+        ("step", "loss"),
+        ticks=(list_ticks([step for step, _ in places]), list_ticks([loss for _, loss in places])),
+    )
+    return replace(chart, note=f"Neighboring steps are averaged where there are more than {BINS}.")
+
+
+def _average_steps(points: Points) -> list[Point]:
+    """Mean losses over seeds, and over neighboring steps where there are more than `BINS`."""
+    last = max((int(point["step"]) for point in points), default=0)
+    width = max(1, ceil(last / BINS))
+    bins: defaultdict[int, list[Point]] = defaultdict(list)
+    for point in points:
+        step = int(point["step"])
+        bins[(step - 1) // width].append((step, float(point["loss"])))
+    return [
+        (fmean(step for step, _ in members), fmean(loss for _, loss in members))
+        for _, members in sorted(bins.items())
+    ]

@@ -1,25 +1,38 @@
 """Whether recipes differ: Table 17."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from feedback_lens.axes import Axes
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import PAPER_CORPORA, list_trained
 from feedback_lens.report.reasons import about_data, about_models, explain
-from feedback_lens.report.training_tables import BENCHMARKS, describe_column, find_base, why_absent
+from feedback_lens.report.score_tables import list_groups
+from feedback_lens.report.training_tables import (
+    BENCHMARKS,
+    describe_column,
+    find_base,
+    find_judge,
+    why_absent,
+)
 from feedback_lens.report.values import (
     NOT_RUN,
     Row,
     Table,
     Value,
     compare,
+    ours,
     ours_with_interval,
     probability,
     reported,
 )
 
 Metrics = Mapping[str, Any]
+LINES: Mapping[str, Callable[[Metrics], float | None]] = {
+    "ours": lambda test: test["p"],
+    "ours, Holm": lambda test: test["p_holm"],
+    "ours, questions and seeds": lambda test: test["runs"]["p"],
+}
 
 
 def list_significance_tables(inputs: Inputs) -> list[Table]:
@@ -43,11 +56,13 @@ def _compare_p_values(inputs: Inputs) -> Table:
             rows += _p_row(inputs.axes, corpus, recipe, content, tests)
     return Table(
         "Table 17",
-        "Paired t-tests against training on rand_scratch",
-        "p-values over questions; below them, Holm's correction over all tests",
+        "Paired t-tests against the reference recipe (the paper's: rand_scratch)",
+        "p-values of tests over questions, each its mean over seeds; below them, Holm's correction "
+        "over all tests, and tests over pairs of a question and a seed, as if the seeds of two "
+        "recipes belonged together: too small a p; the paper does not say what its tests pair",
         tuple(describe_column(inputs.axes, *column) for column in columns),
         tuple(rows),
-        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs.axes)),
+        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs)),
     )
 
 
@@ -65,8 +80,8 @@ def _p_row(
         missing = why_absent(axes, corpus, recipe)
         return [compare(name, [reported(cell) for cell in content], {}, missing)]
     found = {
-        label: [probability(test[key]) if test else NOT_RUN for test in tests]
-        for label, key in {"ours": "p", "ours, Holm": "p_holm"}.items()
+        label: [probability(find(test)) if test else NOT_RUN for test in tests]
+        for label, find in LINES.items()
     }
     published = [reported(cell) for cell in content] if content else None
     return [compare(name if content else f"{name} (not in the paper)", published, found)]
@@ -75,32 +90,37 @@ def _p_row(
 def _find_test(
     inputs: Inputs, benchmark: str, base: str | None, corpus: str, recipe: str
 ) -> Metrics | None:
-    judge = inputs.axes.judges[0]
+    judge = find_judge(inputs.axes, benchmark)
     place = inputs.metrics["significance"].get(benchmark, {}).get(judge, {}).get(base, {})
     found: Metrics | None = place.get(corpus, {}).get(recipe)
     return found
 
 
 def _show_differences(inputs: Inputs) -> Table:
-    rows = []
-    for benchmark, judges in inputs.metrics["significance"].items():
-        for judge, bases in judges.items():
-            for base, corpora in bases.items():
-                for corpus, recipes in corpora.items():
-                    found = {recipe: [_list_difference(test)] for recipe, test in recipes.items()}
-                    rows.append(
-                        compare(f"{benchmark}, {judge} judge, {base}, {corpus}", None, found)
-                    )
+    rows = [
+        compare(
+            f"{benchmark}, {judge} judge, {base}",
+            None,
+            {name: _list_difference(test) for name, test in models.items()},
+        )
+        for benchmark, judge, base, models in list_groups(inputs.metrics["significance"])
+    ]
     return Table(
         "Differences",
         "How far the recipes are from the reference recipe",
         "on the benchmark's scale, 95% interval over questions and seeds; not in the paper, whose "
-        "p-values tell no size",
-        ("recipe less reference",),
+        "p-values tell no size; p as in Table 17, of t-tests over questions",
+        ("recipe less reference", "questions", "t", "p", "p, Holm"),
         tuple(rows),
         "",
     )
 
 
-def _list_difference(test: Metrics) -> Value:
-    return ours_with_interval([test["mean_difference"], test["low"], test["high"]], 2)
+def _list_difference(test: Metrics) -> list[Value]:
+    return [
+        ours_with_interval([test["mean_difference"], test["low"], test["high"]], 2),
+        ours(test["n"], 0),
+        ours(test["t"], 2),
+        probability(test["p"]),
+        probability(test["p_holm"]),
+    ]

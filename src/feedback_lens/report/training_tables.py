@@ -1,6 +1,6 @@
-"""What training did to the models: their benchmark scores (Tables 4, 14 and 16), their losses."""
+"""What training did to the models: their benchmark scores (Tables 4, 14 and 16)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from feedback_lens.axes import Axes
@@ -8,13 +8,12 @@ from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import PAPER_CORPORA, list_trained, untrained
 from feedback_lens.report.reasons import about_data, about_models, explain
 from feedback_lens.report.values import (
+    DASH,
     NOT_RUN,
     Row,
     Table,
     Value,
-    before_and_after,
     compare,
-    ours,
     ours_with_spread,
     reported,
 )
@@ -22,25 +21,28 @@ from feedback_lens.report.values import (
 BASES = {"vicuna7b": "vicuna_7b", "mistral7b": "mistral_7b", "qwen1_5_4b": "qwen1_5_4b"}
 BENCHMARKS = {"mtbench": "mt_bench", "wildbench": "wildbench"}
 SCALES = (
-    "MT-Bench 1 to 10; WildBench (mean rating - 5) × 20; ± is the standard deviation over seeds"
+    "MT-Bench 1 to 10; WildBench (mean rating - 5) × 20; ± is the standard deviation over seeds; "
+    "by the first judge of the benchmark in params.yaml"
 )
 
 
 def list_training_tables(inputs: Inputs) -> list[Table]:
-    """Tables 4, 14 and 16, cell by cell, and what the training itself tells."""
-    return [
-        _compare_scores(inputs),
-        _compare_qwen(inputs),
-        _compare_judges(inputs),
-        _show_training(inputs),
-    ]
+    """Tables 4, 14 and 16, cell by cell."""
+    return [_compare_scores(inputs), _compare_qwen(inputs), _compare_judges(inputs)]
 
 
 def find_base(axes: Axes, base: str) -> str | None:
     """Our base beside one of the paper's: itself, or, where none of those is run, a stand-in."""
     if BASES[base] in axes.bases:
         return BASES[base]
-    return None if set(BASES.values()) & set(axes.bases) else axes.bases[0]
+    stand_ins = () if set(BASES.values()) & set(axes.bases) else axes.bases
+    return next(iter(stand_ins), None)
+
+
+def find_judge(axes: Axes, benchmark: str) -> str | None:
+    """Our judge beside the paper's of Table 4: the first that judges the benchmark."""
+    judges = (name for name, judge in axes.judges.items() if benchmark in judge.benchmarks)
+    return next(judges, None)
 
 
 def _compare_scores(inputs: Inputs) -> Table:
@@ -58,7 +60,7 @@ def _compare_scores(inputs: Inputs) -> Table:
         SCALES,
         tuple(describe_column(inputs.axes, *column) for column in columns),
         tuple(rows),
-        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs.axes)),
+        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs)),
     )
 
 
@@ -75,7 +77,7 @@ def _compare_qwen(inputs: Inputs) -> Table:
         SCALES,
         tuple(describe_column(inputs.axes, *column) for column in columns),
         tuple(rows),
-        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs.axes)),
+        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs)),
     )
 
 
@@ -87,22 +89,31 @@ def _score_row(
     corpus: str | None,
     recipe: str,
 ) -> Row:
-    judge = inputs.axes.judges[0]
     found = [
         _find_score(
-            inputs, BENCHMARKS[benchmark], judge, find_base(inputs.axes, base), corpus, recipe
+            inputs,
+            BENCHMARKS[benchmark],
+            find_judge(inputs.axes, BENCHMARKS[benchmark]),
+            find_base(inputs.axes, base),
+            corpus,
+            recipe,
         )
         for benchmark, base in columns
     ]
     published = [reported(cell) for cell in content] if content else None
     any_found = any(value is not NOT_RUN for value in found)
     title = name if content else f"{name} (not in the paper)"
-    found_by_judge = {f"ours, {judge} judge": found} if any_found else {}
-    return compare(title, published, found_by_judge, why_absent(inputs.axes, corpus, recipe))
+    missing = why_absent(inputs.axes, corpus, recipe)
+    return compare(title, published, {"ours": found} if any_found else {}, missing)
 
 
 def _find_score(
-    inputs: Inputs, benchmark: str, judge: str, base: str | None, corpus: str | None, recipe: str
+    inputs: Inputs,
+    benchmark: str,
+    judge: str | None,
+    base: str | None,
+    corpus: str | None,
+    recipe: str,
 ) -> Value:
     place = inputs.metrics["summary"].get(benchmark, {}).get(judge, {}).get(base, {})
     scores = place if corpus is None else place.get(corpus, {})
@@ -117,72 +128,45 @@ def why_absent(axes: Axes, corpus: str | None, recipe: str) -> str:
         return untrained(corpus)
     if corpus is not None and recipe not in axes.recipes:
         return f"not run: {recipe} is not in run.models.recipes"
-    return "not run: none of the paper's bases of this table is in run.models.bases"
+    return "not run: none of the bases of this table is in run, or no judge judges it"
 
 
 def describe_column(axes: Axes, benchmark: str, base: str) -> str:
-    """A column of the paper by benchmark and base, and which base of ours stands beside it."""
-    found = find_base(axes, base)
-    beside = f"; ours: {found}" if found not in (None, BASES[base]) else ""
+    """A column of the paper by benchmark and base, and what of ours stands beside it."""
+    found, judge = find_base(axes, base), find_judge(axes, BENCHMARKS[benchmark])
+    stand_in = f"{found}, " if found not in (None, BASES[base]) else ""
+    beside = f"; ours: {stand_in}{judge} judge" if found and judge else ""
     return f"{BENCHMARKS[benchmark]}, {base}{beside}"
 
 
 def _compare_judges(inputs: Inputs) -> Table:
     paper = inputs.published["table16_wildbench_two_judges_vicuna_wildchat"]
     base = find_base(inputs.axes, "vicuna7b")
+    axes = inputs.axes
+    judges = [name for name, judge in axes.judges.items() if "wildbench" in judge.benchmarks]
     rows = []
     for recipe, content in paper.items():
         found = [
-            _find_score(inputs, "wildbench", judge, base, "wildchat", recipe)
-            for judge in inputs.axes.judges
+            _find_score(inputs, "wildbench", judge, base, "wildchat", recipe) for judge in judges
         ]
         published = [reported(content[name]) for name in ("mt_judge", "wild_judge")]
-        padded = [*published, *(Value(None, "–") for _ in found)]
-        rows.append(compare(f"WildChat, {recipe}", padded, {"ours": [NOT_RUN, NOT_RUN, *found]}))
+        beside = {"ours": [DASH, DASH, *found]} if any(v is not NOT_RUN for v in found) else {}
+        padded = [*published, *(DASH for _ in found)]
+        missing = why_absent(axes, "wildchat", recipe)
+        rows.append(compare(f"WildChat, {recipe}", padded, beside, missing))
     return Table(
         "Table 16",
         "WildBench by two judges, Vicuna-7B",
-        SCALES,
+        "(mean rating - 5) × 20; ± is the standard deviation over seeds",
         (
             "MT judge (GPT-4)",
             "Wild judge (GPT-4)",
-            *(f"{name} judge" for name in inputs.axes.judges),
+            *(f"ours: {name} judge" for name in judges),
         ),
         tuple(rows),
         explain(
-            "the paper's judge is retired",
+            "ours stand below their own names, so nothing is subtracted",
             about_data(inputs.axes, inputs.axes.trained),
-            about_models(inputs.axes),
+            about_models(inputs),
         ),
     )
-
-
-def _show_training(inputs: Inputs) -> Table:
-    rows = [
-        compare(
-            f"{base}, {corpus}",
-            None,
-            {recipe: _describe_training(card) for recipe, card in recipes.items()},
-        )
-        for base, corpora in inputs.metrics["training"].items()
-        for corpus, recipes in corpora.items()
-    ]
-    return Table(
-        "Training",
-        "What training did to the models (not in the paper)",
-        "loss in nats a token of the replies held out, before → after; KTO's reward margin: how "
-        "much more the desirable than the undesirable ones gained; means over seeds",
-        ("method", "rows", "held-out rows", "held-out loss", "held-out reward margin"),
-        tuple(rows),
-        "",
-    )
-
-
-def _describe_training(card: Mapping[str, Any]) -> list[Value]:
-    margin = card["held_out_reward_margin"]
-    return [
-        Value(None, card["method"]),
-        *(ours(card[name], 0) for name in ("rows", "held_out_rows")),
-        before_and_after(card["held_out_loss"], 3),
-        ours(margin, 3) if card["method"] == "kto" else Value(None, "–"),
-    ]

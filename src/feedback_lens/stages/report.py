@@ -11,6 +11,7 @@ from feedback_lens.report.page import build_page, write_page
 
 @click.command()
 @path_option("--params")
+@option("--reward_model")
 @path_option("--metrics")
 @path_option("--plots")
 @path_option("--published")
@@ -19,6 +20,7 @@ from feedback_lens.report.page import build_page, write_page
 @option("--conversations", type=click.IntRange(0))
 def main(
     params: Path,
+    reward_model: str,
     metrics: Path,
     plots: Path,
     published: Path,
@@ -28,7 +30,7 @@ def main(
 ) -> None:
     """Write every figure of the paper beside ours, and the conversations, into one page."""
     axes = read_axes(params)
-    inputs = read_inputs(axes, metrics, plots, published, data)
+    inputs = read_inputs(axes, reward_model, metrics, plots, published, data)
     shown = read_shown(axes, data, limit=conversations)
     write_page(build_page(inputs, shown), report)
 

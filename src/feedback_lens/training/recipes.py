@@ -3,7 +3,8 @@
 Source: paper section 7.1; KTO on D_neg and D_pos with the original replies.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -42,7 +43,7 @@ def assemble(
     """The training set of a recipe (rows of `TRAINING_SET`), and where its candidates went.
 
     Args:
-        recipe: `kto`, or the name of a regeneration to imitate.
+        recipe: `kto`, the name of a regeneration to imitate, or `kto_<regeneration>`.
         splits: rows of `SPLITS`.
         replies: rows of `REPLIES` by regeneration.
         leakage: rows of `LEAKAGE`.
@@ -101,15 +102,28 @@ def contrast_feedback(splits: Splits) -> Iterator[Candidate]:
             yield Candidate(row, row["reply"], "answered", row["split"] == "pos")
 
 
-RECIPES: dict[str, Callable[[Splits], Iterator[Candidate]]] = {"kto": contrast_feedback}
+def contrast_regeneration(
+    splits: Splits, replies: Sequence[Row], regeneration: str
+) -> Iterator[Candidate]:
+    """KTO on a regeneration of D_neg: its replies are desirable, those criticized are not.
+
+    Beyond the paper.
+    """
+    for candidate in imitate_replies(splits, replies, regeneration):
+        yield replace(candidate, desirable=True)
+        yield Candidate(candidate.row, candidate.row["reply"], "answered", desirable=False)
 
 
 def _list_candidates(recipe: str, splits: Splits, replies: Replies) -> Iterator[Candidate]:
-    if recipe in RECIPES:
-        return RECIPES[recipe](splits)
+    if recipe == "kto":
+        return contrast_feedback(splits)
     if recipe in replies:
         return imitate_replies(splits, replies[recipe], recipe)
-    known = ", ".join([*RECIPES, *replies])
+    regeneration = recipe.removeprefix("kto_")
+    if regeneration in replies and regeneration.startswith("neg_"):
+        return contrast_regeneration(splits, replies[regeneration], regeneration)
+    contrasted = [f"kto_{name}" for name in replies if name.startswith("neg_")]
+    known = ", ".join(["kto", *replies, *contrasted])
     raise InputError(f"run.models.recipes: {recipe!r} is unknown; {known} are known")
 
 

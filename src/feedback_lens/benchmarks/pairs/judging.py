@@ -50,17 +50,12 @@ def judge_pairs(pairs: Mapping[str, Sequence[Pair]], judge: PairJudge) -> dict[s
 
     An answer without text is judged as an empty one (`reference` leaves it unscored); a verdict
     that cannot be read is null, with the outcome `unreadable`. The method `reference` judges
-    once, in one order. All requests go out as one batch.
+    once, in one order. A benchmark without pairs has an empty table. All requests go out as one batch.
 
     Raises:
-        InputError: the method is unknown or cannot judge a question, there is no pair, the prompt
-            cannot be read, or the model cannot answer.
+        InputError: the method is unknown or cannot judge a question, the prompt cannot be read, or
+            the model cannot answer.
     """
-    if not all(pairs.values()):
-        raise InputError(
-            f"pair_judges.{judge.name}: there is nothing to compare: all of run.models.recipes are "
-            f"{judge.against!r}; train another recipe, or change `against`"
-        )
     if judge.method == "reference":
         return {name: _judge_by_reference(members, judge) for name, members in pairs.items()}
     if judge.method not in METHODS:
