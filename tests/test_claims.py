@@ -1,5 +1,8 @@
 import fcntl
+import io
 import multiprocessing
+import sys
+import threading
 from pathlib import Path
 
 from feedback_lens.training.claims import claimed, is_awaited
@@ -22,6 +25,25 @@ def test_a_run_is_held_by_one_process_and_another_waits_for_it(tmp_path):
     other.join(30)
     assert done.read_text() == "done"
     assert not is_awaited(run)
+
+
+def test_who_says_that_it_waits_is_already_awaited(tmp_path, monkeypatch):
+    run, awaited = tmp_path / "runs" / "ab12", []
+
+    class Watched(io.StringIO):
+        def write(self, text: str) -> int:
+            awaited.append(is_awaited(run))
+            return super().write(text)
+
+    with claimed(run), monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", Watched())
+        other = threading.Thread(target=claim, args=(run, tmp_path / "done"))
+        other.start()
+        while not awaited:
+            assert other.is_alive()
+    other.join(30)
+    assert (tmp_path / "done").exists()
+    assert all(awaited)
 
 
 def test_a_claim_is_given_back_with_an_error_and_other_runs_are_free(tmp_path):

@@ -107,6 +107,10 @@ def test_a_launcher_that_does_not_do_what_it_was_asked_for_is_refused(
     assert process.returncode != 0
     assert message in errors
     assert not (tmp_path / "run" / "out").exists()
+    runs = tmp_path / "run" / ".feedback-lens" / "runs"
+    assert not runs.exists() or list(runs.iterdir()) == []
+    if launcher == TORCHRUN:  # its own traceback does not bury the line
+        assert message in "".join(errors.splitlines(keepends=True)[-5:])
 
 
 @pytest.mark.parametrize(

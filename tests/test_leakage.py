@@ -1,5 +1,7 @@
 import json
+import random
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 from click.testing import CliRunner
@@ -7,8 +9,8 @@ from click.testing import CliRunner
 from feedback_lens.benchmarks.questions import read_questions
 from feedback_lens.stages.check_leakage import main
 from feedback_lens.tables import read_json, read_rows, write_rows
-from feedback_lens.training.leakage import LEAKAGE, count_leakage, find_leakage
-from feedback_lens.training.near_duplicates import Likeness
+from feedback_lens.training.leakage import LEAKAGE, Prompt, PromptIndex, count_leakage, find_leakage
+from feedback_lens.training.near_duplicates import Likeness, NearTexts
 from feedback_lens.training.splits import SPLITS
 
 BENCHMARKS = Path(__file__).parents[1] / "data" / "benchmarks"
@@ -90,7 +92,7 @@ def test_a_prompt_alike_is_found_where_none_is_equal():
     assert [f for f in find(own, alike, equal) if f[0] == "neg"] == [same]
 
 
-def test_all_user_turns_of_a_question_are_looked_at(tmp_path):
+def test_a_question_s_own_turns_and_the_long_ones_of_its_history_are_looked_at(tmp_path):
     questions = benchmark(tmp_path / "b", ["Hello there", "What now?"], [LONG, "Go on", "Thanks"])
     rows = [row("neg", "a", ALIKE), row("neg", "b", "what  NOW?"), row("neg", "c", "a reply")]
     found = list(find_leakage(rows, {"own": questions}, LIKENESS))
@@ -104,9 +106,50 @@ def test_all_user_turns_of_a_question_are_looked_at(tmp_path):
     assert found[1]["similarity"] == 1.0
 
 
+def test_a_short_message_of_a_question_s_history_is_shared_with_none(tmp_path):
+    told = "Then list the birds that breed there now"  # 40 characters
+    questions = benchmark(tmp_path / "b", ["Continue", told, told[1:], "Stop"])
+    rows = [row("neg", n, text) for n, text in enumerate(("continue", told, told[1:], "stop"))]
+    own = [
+        (f["conversation_id"], f["other_turn"])
+        for f in find_leakage(rows, {"own": questions}, LIKENESS)
+        if f["kind"] == "duplicate"
+    ]
+    # the history's message of 40 characters, and the question's own turn however short it is
+    assert own == [(1, 2), (3, 4)]
+
+
 def test_a_question_s_id_is_no_conversation(tmp_path):
     questions = benchmark(tmp_path / "b", [LONG])
     assert find(row("neg", "q0", LONG), own=questions) == [("neg", "q0", "own", "q0", "duplicate")]
+
+
+def fill_template(number):
+    rng = random.Random(number)
+    words = " ".join("".join(rng.choices(ascii_lowercase, k=7)) for _ in range(11))
+    return (
+        "You are a text completion model: complete the assistant's answer below and send nothing "
+        f"else but the completion, without repeating yourself. user: {words} assistant:"
+    )
+
+
+def test_prompts_of_one_template_are_skipped_without_comparing_each_two():
+    texts = [fill_template(number) for number in range(300)]
+    near = NearTexts(texts, LIKENESS)
+    alike = [near.compare(texts[0], text) for text in texts[1:]]
+    candidates = [len(near.rank_candidates(text)) for text in texts]
+    assert alike == [None] * 299
+    # of the pairs at most 1 in 20; by MinHash's index alone half of them
+    assert sum(candidates) / (300 * 299) < 0.05
+
+
+def test_of_candidates_in_one_place_a_bounded_number_is_compared():
+    own, *others = (Prompt(f"c{n}", 1, f"text {n}", f"c{n}", None) for n in range(1001))
+    compared = []
+    index = PromptIndex(others)
+    texts = [other.text for other in others]
+    assert list(index.find(own, ["elsewhere", *texts], lambda _, text: compared.append(text))) == []
+    assert compared == texts[:200]
 
 
 def test_counts_are_of_the_split_s_rows():

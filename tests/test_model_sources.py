@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file, save, save_file
 
 from chat_tokenizers import build_mistral, build_qwen
 from feedback_lens.calls.models import hash_model, load_tokenizer
 from feedback_lens.errors import InputError
+from feedback_lens.stages.fetch_model import main
 from feedback_lens.training.hub import choose_files
 from feedback_lens.training.model_sources import fetch_model
 from feedback_lens.training.pickled_weights import convert_pickled_weights
@@ -200,9 +203,19 @@ def test_a_folder_is_copied_and_named_by_its_content(base, tmp_path):
     assert hash_model(model) == named
 
 
-def test_the_named_template_is_taken_before_the_model_s_own(base, tmp_path):
-    import shutil
+def test_a_folder_has_no_revision(base, tmp_path):
+    with pytest.raises(InputError, match="a folder has no revision 'abc'; set `revision` to null"):
+        fetch_model(str(base), "abc", "mistral", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    for word in ("null", "None"):  # by hand, and as DVC passes it
+        options = {"source": base, "revision": word, "chat_template": "mistral"}
+        line = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        command = [*line, "--model", str(tmp_path / "model")]
+        assert CliRunner().invoke(main, command, catch_exceptions=False).exit_code == 0
+        assert json.loads((tmp_path / "model" / "card.json").read_text())["revision"] is None
 
+
+def test_the_named_template_is_taken_before_the_model_s_own(base, tmp_path):
     source = shutil.copytree(base, tmp_path / "source")
     (source / "chat_template.jinja").write_text("its own")
     settings = json.loads((source / "tokenizer_config.json").read_text())
@@ -273,7 +286,7 @@ def test_pickled_weights_become_safetensors_of_the_same_tensors(base, tmp_path):
 def test_one_tensor_under_two_names_is_converted(tmp_path):
     shared = torch.arange(4.0)
     torch.save({"a": shared, "b": shared, "c": shared.view(2, 2).T}, tmp_path / "pytorch_model.bin")
-    convert_pickled_weights(tmp_path)
+    convert_pickled_weights(tmp_path, "owner/name")
     found = load_file(tmp_path / "model.safetensors")
     assert {name: value.tolist() for name, value in found.items()} == {
         "a": [0, 1, 2, 3],
@@ -289,9 +302,77 @@ def test_a_pickle_that_would_run_code_is_not_read(tmp_path):
             return (Path.touch, (tmp_path / "ran",))
 
     torch.save({"a": Hostile()}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(Exception, match="Weights only load failed"):
-        convert_pickled_weights(tmp_path)
+    with pytest.raises(InputError, match=r"pytorch_model\.bin cannot .*Weights only load failed"):
+        convert_pickled_weights(tmp_path, "owner/name")
     assert not (tmp_path / "ran").exists()
+
+
+def test_pickled_weights_of_an_early_pytorch_are_converted(tmp_path):
+    file = tmp_path / "pytorch_model.bin"
+    torch.save({"a": torch.arange(3.0)}, file, _use_new_zipfile_serialization=False)
+    convert_pickled_weights(tmp_path, "owner/name")
+    assert load_file(tmp_path / "model.safetensors")["a"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights at all", b"PK\x03\x04 and then it ends"])
+def test_a_file_that_holds_no_weights_is_named(tmp_path, content):
+    (tmp_path / "pytorch_model.bin").write_bytes(content)
+    with pytest.raises(InputError, match=r"here: pytorch_model\.bin cannot be read as weights"):
+        convert_pickled_weights(tmp_path, "here")
+
+
+def test_a_pickle_of_more_than_weights_is_refused(tmp_path):
+    torch.save({"step": 1, "model": {"a": torch.zeros(1)}}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError, match="holds more than named weights"):
+        convert_pickled_weights(tmp_path, "here")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "tokenizer.json"])
+def test_a_clone_without_its_large_files_is_refused_with_the_mend(base, tmp_path, name):
+    source = shutil.copytree(base, tmp_path / "source")
+    if name == "pytorch_model.bin":
+        (source / "model.safetensors").unlink()
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    (source / name).write_text(pointer)
+    with pytest.raises(InputError, match=f"{name} is a pointer of Git LFS.*`git lfs pull`"):
+        fetch_model(str(source), None, "mistral", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ('{"weight_map": {"a": "model.safetensors"}}', None),
+        (
+            '{"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}',
+            "names model-00002-of-00002.safetensors, not there; copy the model whole",
+        ),
+        ('{"weight_map": 1}', "cannot be read"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_a_model_that_lacks_a_part_of_its_weights_is_refused(base, tmp_path, index, message):
+    source = shutil.copytree(base, tmp_path / "source")
+    (source / "model.safetensors.index.json").write_text(index)
+    if message is None:
+        fetch_model(str(source), None, "mistral", tmp_path / "model")
+        return
+    with pytest.raises(InputError, match=message):
+        fetch_model(str(source), None, "mistral", tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("no/such/folder", "no such folder, and a model of the hub is named `owner/name`"),
+        ("/no", "no such folder, and a model of the hub is named `owner/name`"),
+        ("models/bse", "no such folder; correct `source`, or, for a model of the hub, set `rev"),
+    ],
+)
+def test_a_mistyped_folder_is_named_as_one(tmp_path, monkeypatch, source, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"^{source}: {message}"):
+        fetch_model(source, None, "own", tmp_path / "model")
 
 
 def test_a_sentencepiece_tokenizer_without_its_library_is_named(base, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,6 +44,31 @@ def test_an_edit_of_a_few_words_is_found(number, places):
     # of 240 shingles or more, two words take at most 2 * (9 + 5) = 28 away and add 2 * (6 + 5) = 22
     assert list(found) == [SENTENCES[number]]
     assert (240 - 28) / (240 + 22) <= found[SENTENCES[number]] < 1
+
+
+def test_of_pairs_right_at_the_similarity_nearly_all_are_found():
+    # 1,000 texts of 100 characters of their own, each with a part of 70 of them: 70 / 100 = 0.7
+    likeness = Likeness(similarity=0.7, shingle=1, permutations=128, seed=1)
+    drawn = "".join(map(chr, random.Random(0).sample(range(0x10000, 0x110000), 100_000)))
+    whole = [drawn[start : start + 100] for start in range(0, 100_000, 100)]
+    parts = [text[15:85] for text in whole]
+    index = NearTexts([*whole, *parts], likeness)
+    assert index.compare(whole[0], parts[0]) == 0.7
+    found = sum(
+        part in index.rank_candidates(text) for text, part in zip(whole, parts, strict=True)
+    )
+    # at most 2 of 100 are missed (1.2 by MinHash's arithmetic)
+    assert found >= 980
+
+
+def test_a_pair_is_compared_once_from_both_sides(monkeypatch):
+    calls = []
+    intersect = np.intersect1d
+    monkeypatch.setattr(np, "intersect1d", lambda *a, **k: calls.append(a) or intersect(*a, **k))
+    index = NearTexts([], LIKENESS)
+    one, other = SENTENCES[0], f"{SENTENCES[0]} edited"
+    assert index.compare(one, other) == index.compare(other, one) > 0.9
+    assert len(calls) == 1
 
 
 def test_unrelated_texts_are_not_found():

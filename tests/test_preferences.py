@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import subprocess
@@ -9,9 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from feedback_lens.errors import InputError
+from feedback_lens.logs.rawfiles import read_raw_rows
+from feedback_lens.stages.train import main as train_stage
 from feedback_lens.tables import read_rows
 from feedback_lens.training.preferences import read_preferences
 from feedback_lens.training.recipes import TRAINING_SET
@@ -37,6 +41,11 @@ RATED: list[dict[str, Any]] = [
     {"prompt": "How far is the moon?", "completion": "384,400 km.", "label": 1},
     {"prompt": [QUESTION], "completion": [ANSWER], "label": True},
     {"instruction": "How far is the moon?", "input": "", "completion": ANSWER, "label": True},
+    {"instruction": "How far is the moon?", "input": "", "output": "384,400 km.", "kto_tag": True},
+    # columns that are there and empty, or repeat the prompt, hide nothing
+    {"messages": [QUESTION, ANSWER], "label": True, "system": "", "history": [], "tools": "[]"},
+    {"prompt": "How far is the moon?", "completion": "384,400 km.", "label": 1, "images": []},
+    {"messages": [QUESTION, ANSWER], "label": True, "question": "How far is the moon?"},
 ]
 PAIRED: list[dict[str, Any]] = [
     {
@@ -50,6 +59,16 @@ PAIRED: list[dict[str, Any]] = [
     {"chosen": [QUESTION, ANSWER], "rejected": [QUESTION, OTHER]},
     # the prompt stands twice, as a text and in both dialogs
     {"prompt": "How far is the moon?", "chosen": [QUESTION, ANSWER], "rejected": [QUESTION, OTHER]},
+    {"instruction": "How far is the moon?", "output": ["384,400 km.", "Far."]},
+    {
+        "chosen": "\n\nHuman: How far is the moon?\n\nAssistant: 384,400 km.",
+        "rejected": "\n\nHuman: How far is the moon?\n\nAssistant: Far.",
+    },
+    {
+        "prompt": "\n\nHuman: How far is the moon?\n\nAssistant:",
+        "chosen": "384,400 km.",
+        "rejected": "Far.",
+    },
 ]
 
 
@@ -81,10 +100,78 @@ def test_every_form_of_a_pair_is_read_alike(row):
 
 
 def test_earlier_turns_and_the_system_message_stay_in_the_prompt():
-    system = {"role": "system", "content": "Be brief."}
     again = {"role": "user", "content": "And the sun?"}
-    found = read([{"messages": [system, QUESTION, ANSWER, again, OTHER], "label": False}])
-    assert show(found.rows[0]) == ([system, QUESTION, ANSWER, again], [OTHER], False, 2, False)
+    found = read([{"messages": [SYSTEM, QUESTION, ANSWER, again, OTHER], "label": False}])
+    assert show(found.rows[0]) == ([SYSTEM, QUESTION, ANSWER, again], [OTHER], False, 2, False)
+
+
+SYSTEM = {"role": "system", "content": "Be brief."}
+BEFORE = {"system": "Be brief.", "history": [["And the sun?", "Farther."]]}
+EARLIER = [
+    SYSTEM,
+    {"role": "user", "content": "And the sun?"},
+    {"role": "assistant", "content": "Farther."},
+]
+
+
+@pytest.mark.parametrize("row", [*RATED[:7], *PAIRED])
+def test_system_and_history_stand_before_the_context_in_every_form(row):
+    made = read([{**row, **BEFORE}]).rows[0]
+    assert show(made) == ([*EARLIER, QUESTION], [ANSWER], True, 2, False)
+
+
+def test_a_dialog_that_holds_its_system_and_history_gets_them_once():
+    row = {"chosen": [*EARLIER, QUESTION, ANSWER], "rejected": [*EARLIER, QUESTION, OTHER]}
+    assert read([{**row, **BEFORE}]).rows[0]["prompt"] == [*EARLIER, QUESTION]
+
+
+def test_a_question_asked_again_keeps_the_history_that_it_repeats():
+    history = [["How far is the moon?", "384,400 km."]]
+    made = read([{**RATED[2], "history": history}]).rows[0]
+    assert made["prompt"] == [QUESTION, ANSWER, QUESTION]
+
+
+def test_instruction_and_input_are_one_message_with_history_before():
+    row = {"instruction": "Add.", "input": "2 and 3", "output": "5", "kto_tag": False}
+    made = read([{**row, "history": [["Hi", "Hello"]]}]).rows[0]
+    assert [message["content"] for message in made["prompt"]] == ["Hi", "Hello", "Add.\n2 and 3"]
+    assert (made["completion"][0]["content"], made["desirable"]) == ("5", False)
+
+
+def test_the_turns_of_an_hh_rlhf_dialog_are_split_at_its_speakers():
+    begin = "\n\nHuman: Hi\n\nAssistant: Hello\nthere\n\nHuman: How far is the moon?"
+    row = {"chosen": f"{begin}\n\nAssistant: Far.", "rejected": f"{begin}\n\nAssistant: So."}
+    good, bad = read([row]).rows
+    said = [(message["role"], message["content"]) for message in good["prompt"]]
+    assert said[:2] == [("user", "Hi"), ("assistant", "Hello\nthere")]
+    assert said[2:] == [("user", "How far is the moon?")]
+    assert (good["completion"], bad["completion"][0]["content"]) == ([OTHER], "So.")
+
+
+def test_a_list_of_messages_in_a_csv_file_is_read_as_one(tmp_path):
+    texts = {"prompt": json.dumps([QUESTION]), "completion": json.dumps([ANSWER]), "label": "True"}
+    with (tmp_path / "p.csv").open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, texts)
+        writer.writeheader()
+        writer.writerow(texts)
+    rated = {"prompt": "How far is the sun?", "completion": "Near.", "label": False}
+    rows = [*read_raw_rows(tmp_path / "p.csv"), ("p:2", rated)]
+    made, _ = read_preferences(rows, "kto", 0.0).rows
+    assert (made["prompt"], made["completion"]) == ([QUESTION], [ANSWER])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[1, 2]", "[]", '[{"from": "Rome", "value": 3}]', '[{"role": "user", "age": 3}]'),
+        *('[{"role": "user", "content": "hi"}', '["a", {"role": "user", "content": "hi"}]'),
+        "[" * 100_000,
+    ],
+)
+def test_a_text_that_is_no_list_of_messages_stays_text(text):
+    row = {"prompt": text, "completion": "yes", "label": True}
+    [made] = read_preferences([("p:1", row)], "kto", 0.0).rows
+    assert made["prompt"] == [{"role": "user", "content": text}]
 
 
 def test_sft_leaves_out_what_is_undesirable_and_counts_it():
@@ -103,17 +190,41 @@ def test_sft_leaves_out_what_is_undesirable_and_counts_it():
         ({"messages": [QUESTION, ANSWER], "label": "good"}, "label_is_no_boolean"),
         ({"messages": [QUESTION], "label": True}, "no_reply_at_the_end"),
         ({"messages": [], "label": True}, "no_reply_at_the_end"),
-        ({"messages": [ANSWER], "label": True}, "roles_do_not_alternate"),
+        ({"messages": [ANSWER], "label": True}, "no_user_message"),
+        ({"chosen": "So.", "rejected": "No."}, "no_user_message"),
+        ({"question": "How?", "chosen": "So.", "rejected": "No."}, "no_user_message"),
         ({"messages": [QUESTION, QUESTION, ANSWER], "label": True}, "roles_do_not_alternate"),
         ({"messages": [QUESTION, "Far."], "label": True}, "message_is_no_object"),
         ({"messages": 7, "label": True}, "message_is_no_object"),
         ({"messages": [{"role": "tool", "content": ""}, ANSWER], "label": True}, "unknown_role"),
         ({"messages": [{"role": ["user"], "content": ""}], "label": True}, "unknown_role"),
         ({"messages": [QUESTION, {"role": "assistant"}], "label": True}, "content_is_no_text"),
+        (
+            {"messages": json.dumps([QUESTION, {"role": "assistant"}]), "label": "True"},
+            "content_is_no_text",
+        ),
         ({"instruction": 3, "chosen": "a", "rejected": "b"}, "content_is_no_text"),
         ({"prompt": "How?", "completion": " \n", "label": True}, "empty_reply"),
         ({"prompt": " ", "completion": "So.", "label": True}, "empty_user_turn"),
         ({"prompt": "How?", "chosen": "So.", "rejected": "So."}, "chosen_is_rejected"),
+        ({"instruction": "How?", "output": "So."}, "neither_label_nor_pair"),
+        ({"instruction": "How?", "output": ["So.", "No.", "Yes."]}, "output_is_no_pair"),
+        ({**RATED[0], "history": "Hi"}, "history_is_no_list_of_pairs"),
+        ({**RATED[0], "history": [["Hi"]]}, "history_is_no_list_of_pairs"),
+        ({**RATED[0], "history": [["Hi", None]]}, "content_is_no_text"),
+        ({**RATED[0], "system": ["Be brief."]}, "content_is_no_text"),
+        (
+            {"messages": [SYSTEM, QUESTION, ANSWER], "system": "Be long.", "label": True},
+            "system_message_not_first",
+        ),
+        ({**RATED[0], "tools": '[{"name": "search"}]'}, "unread_context_tools"),
+        ({**PAIRED[2], "images": ["moon.png"]}, "unread_context_images"),
+        ({**PAIRED[2], "input": "Of the earth."}, "unread_context_input"),
+        ({**RATED[4], "context": "The moon orbits the earth."}, "unread_context_context"),
+        (
+            {"messages": [QUESTION, {**ANSWER, "tool_calls": [{"id": 1}]}], "label": True},
+            "unread_context_tool_calls",
+        ),
         (
             {"chosen": [QUESTION, ANSWER], "rejected": [SHAREGPT, ANSWER, QUESTION, OTHER]},
             "pair_of_two_prompts",
@@ -130,6 +241,8 @@ def test_a_row_that_cannot_be_read_is_listed_with_its_reason(row, reason):
 def test_a_file_without_one_readable_row_is_refused_with_its_reasons():
     with pytest.raises(InputError, match=r"neither_label_nor_pair 2, first at file:1; 0 undes"):
         read([{"text": "a"}, {"text": "b"}])
+    with pytest.raises(InputError, match=r"must have a context.*`label` or `kto_tag`.*`rejected`"):
+        read([{"text": "a"}])
     with pytest.raises(InputError, match="1 undesirable"):
         read([{"messages": [QUESTION, ANSWER], "label": False}], "sft")
 
@@ -184,6 +297,18 @@ def test_a_missing_file_is_named(tmp_path):
     options = ["--method", "sft", "--held_out_share", "0", "--out", tmp_path / "rows.parquet"]
     result = call(tmp_path / "gone.json", *options)
     assert (result.exit_code, "gone.json: no such file" in result.output) == (1, True)
+
+
+def test_the_documented_call_of_the_stage_has_every_flag_with_the_value_of_params():
+    root = Path(__file__).parents[1]
+    document = (root / "docs" / "training.md").read_text()
+    words = document.split("stages.train --training_set rows.parquet")[1].split("```")[0].split()
+    words = [word for word in words if word != "\\"]
+    flags = dict(zip(words[::2], words[1::2], strict=True))
+    context = train_stage.make_context("train", ["--training_set", "rows.parquet", *words])
+    settings = yaml.safe_load((root / "params.yaml").read_text())["train"]
+    assert {name: context.params[name] for name in settings} == settings
+    assert len(flags) == len(train_stage.params) - 1  # all but the training set, named before
 
 
 @real

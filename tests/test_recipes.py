@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback_lens.axes import read_axes
 from feedback_lens.errors import InputError
+from feedback_lens.params import read_axes
 from feedback_lens.stages.assemble import main
 from feedback_lens.tables import read_json, read_rows, write_rows
 from feedback_lens.training.exclusions import AssemblyRules
@@ -109,6 +109,13 @@ def test_kto_contrasts_the_log_s_own_replies():
 def test_an_unknown_recipe_is_an_error():
     with pytest.raises(InputError, match="'dpo' is unknown; kto, rand_scratch, neg_semantic, kto_"):
         recipe("dpo")
+
+
+@pytest.mark.parametrize("name", ["pos_scratch", "kto_neg_scratch"])
+def test_a_recipe_without_its_regeneration_says_where_to_put_it(name):
+    told = rf"run\.models\.recipes: '{name}' is unknown; .* under run\.regeneration\.regenerations"
+    with pytest.raises(InputError, match=told):
+        recipe(name)
 
 
 def test_what_is_left_out_is_counted_by_reason():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from feedback_lens.calls.models import load_tokenizer
 from feedback_lens.errors import InputError
 from feedback_lens.training.reward import (
     FOLDS,
@@ -25,6 +26,7 @@ from feedback_lens.training.tiny_reward import (
 )
 from tiny_model import build_tiny_model
 
+PROJECT = Path(__file__).parents[1]
 SETTINGS = RewardSettings(epochs=6, batch=4, learning_rate=0.01, max_length=96, folds=3, seed=1)
 
 
@@ -155,6 +157,12 @@ def test_a_pad_token_equal_to_the_end_token_does_not_shift_the_score(reward_mode
     config = json.loads((copy / "config.json").read_text())
     config["pad_token_id"] = config["eos_token_id"]
     (copy / "config.json").write_text(json.dumps(config))
+    # as Llama 3's, the tokenizer names no padding: it gets the end token
+    settings = json.loads((copy / "tokenizer_config.json").read_text())
+    del settings["pad_token"]
+    (copy / "tokenizer_config.json").write_text(json.dumps(settings))
+    tokenizer = load_tokenizer(copy)
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id == config["eos_token_id"]
     assert score_pairs(copy, chats, 2, 96) == pytest.approx(score_pairs(reward_model, chats, 2, 96))
 
 
@@ -165,6 +173,8 @@ def test_padding_is_a_token_that_stands_in_no_row():
 def test_a_long_chat_keeps_its_end(reward_model):
     long, longer = (as_chat("x " * n, "the very same reply " * 4) for n in (200, 300))
     assert score_pairs(reward_model, [long], 1, 20) == score_pairs(reward_model, [longer], 1, 20)
+    other = as_chat("x " * 200, "a reply of another end " * 4)
+    assert score_pairs(reward_model, [long], 1, 20) != score_pairs(reward_model, [other], 1, 20)
 
 
 def test_each_candidate_is_scored_with_and_without_the_feedback(reward_model):
@@ -233,3 +243,18 @@ def test_a_model_without_a_score_of_its_own_is_no_reward_model(base, tmp_path):
     (folder / "config.json").write_text(json.dumps({**config, "id2label": {"0": "score"}}))
     with pytest.raises(InputError, match=r"score\.weight would be drawn at random"):
         score_pairs(folder, [as_chat("a", "b")], 1, 96)
+
+
+def test_the_page_on_reward_models_shows_the_sample_s_figures():
+    found = json.loads((PROJECT / "metrics/train_reward/tiny.json").read_text())
+    accuracy, pairs = found["held_out_accuracy"], found["pairs"]["held_out"]
+    page = (PROJECT / "docs/reward_models.md").read_text(encoding="utf-8")
+    assert (
+        f"| accuracy, {pairs} pairs of {found['conversations']} conversations "
+        f"| {accuracy['after']:.2f} ({found['held_out_low']:.2f} to {found['held_out_high']:.2f}; "
+        f"{accuracy['before']:.2f} before training) |"
+    ) in page
+    chance = f"{found['held_out_p']:.0e}".replace("e-0", "e-")
+    assert (
+        f"{found['held_out_right']} and {found['held_out_wrong']}; by coin tosses p = {chance} |"
+    ) in page

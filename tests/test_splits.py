@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +100,27 @@ def test_a_conversation_stands_at_most_once_in_a_split():
     for split in ALL:
         names = [name for name, _ in keys(rows, split)]
         assert len(names) == len(set(names))
+
+
+class Text(str):
+    """A text that can be watched: whether anything holds it still."""
+
+
+def test_as_many_rows_are_held_as_the_sizes_ask_for_however_long_the_log():
+    alive, most = weakref.WeakSet(), 0
+
+    def stream():
+        nonlocal most
+        for number in range(500):
+            prompt = Text(f"u{number}")
+            alive.add(prompt)
+            yield dialogue(f"c{number}", prompt, "m1", "u2", "m2"), {2: "NEG_1"}
+            most = max(most, len(alive))
+
+    rows = split_by_feedback(stream(), {"neg": 5, "rand": 8}, "salt", False, 0)
+    assert len(rows) == 13
+    # twice 5 + 1 and twice 8 + 1 rows, and the conversation at hand with the one before it
+    assert most <= 2 * (5 + 1) + 2 * (8 + 1) + 2
 
 
 def test_adding_conversations_reshuffles_nothing():

@@ -11,6 +11,7 @@ from feedback_lens.tables import (
     read_json,
     read_rows,
     replaced,
+    stream_rows,
     write_json,
     write_rows,
 )
@@ -75,6 +76,16 @@ def test_a_missing_or_damaged_table_is_named(tmp_path):
     (tmp_path / "bad.parquet").write_text("no parquet")
     with pytest.raises(InputError, match=r"bad\.parquet: not a readable Parquet table"):
         read_frame(tmp_path / "bad.parquet")
+
+
+@pytest.mark.parametrize("read", [read_rows, read_frame, lambda *a: list(stream_rows(*a))])
+def test_a_table_of_an_earlier_version_is_named_with_what_makes_it_again(tmp_path, read):
+    write_rows(ROWS, tmp_path / "t.parquet", SCHEMA)
+    message = r"t\.parquet: no column 'a', 'b' \(of an earlier version\?\); `dvc repro` makes it"
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "t.parquet", ["turn", "a", "b"])
+    with pytest.raises(InputError, match=r"; `dvc repro split` makes it again$"):
+        read_rows(tmp_path / "t.parquet", ["a"], "`dvc repro split` makes it again")
 
 
 def test_metrics_are_rounded_to_six_digits_at_every_depth(tmp_path):

@@ -112,6 +112,13 @@ def test_a_step_that_cannot_be_shared_evenly_is_refused(processes, divisible):
         share_batch(SETTINGS, processes, divisible)  # 4 rows a step
 
 
+def test_losses_that_are_no_numbers_are_not_hidden(base, tmp_path):
+    tokenizer = load_tokenizer(base)
+    for build, desirable in ((build_sft_trainer, None), (build_kto_trainer, 4)):
+        trainer = build(make_rows(8, desirable), base, tokenizer, 1, SETTINGS, tmp_path)
+        assert trainer.args.logging_nan_inf_filter is False
+
+
 def test_nothing_is_reported_to_anyone(monkeypatch):
     for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)

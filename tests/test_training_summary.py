@@ -3,6 +3,7 @@ import pytest
 from feedback_lens.axes import Model
 from feedback_lens.benchmarks.training_summary import list_losses, read_cards, summarize_training
 from feedback_lens.errors import InputError
+from feedback_lens.tables import write_json
 from judged_rows import make_axes
 from training_cards import PREFLIGHT, make_card, write_card
 
@@ -66,6 +67,16 @@ def test_exactly_the_trained_models_of_the_axes_are_read(tmp_path):
         write_card(tmp_path / "cards", model, margin=float(model.seed))
     cards = read_cards(tmp_path / "cards", make_axes(tmp_path))
     assert {m: card["held_out_reward_margin"] for m, card in cards.items()} == {KTO_1: 1, KTO_2: 2}
+
+
+def test_a_card_of_an_earlier_version_is_an_error(tmp_path):
+    path = tmp_path / "cards" / KTO_1.folder.with_suffix(".json")
+    card = make_card()
+    del card["held_out_reward_margin_error"]
+    write_json(card, path)
+    message = r"1\.json: no field 'held_out_reward_margin_error' .*`dvc repro train train_further`"
+    with pytest.raises(InputError, match=message):
+        read_cards(tmp_path / "cards", make_axes(tmp_path))
 
 
 def test_a_missing_card_is_an_error(tmp_path):

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from feedback_lens.errors import InputError
 
 BATCH_ROWS = 4096
+AGAIN = "`dvc repro` makes it again"
 
 
 @contextmanager
@@ -46,13 +47,15 @@ def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, schema: pa.Schema)
             file.write_table(pa.Table.from_pylist(batch, schema=schema))
 
 
-def read_rows(path: Path, columns: list[str] | None = None) -> list[dict[str, Any]]:
-    """Read a Parquet table as a list of dicts, one a row.
+def read_rows(
+    path: Path, columns: list[str] | None = None, again: str = AGAIN
+) -> list[dict[str, Any]]:
+    """Read a Parquet table as a list of dicts, one a row; `again` says what makes it anew.
 
     Raises:
-        InputError: the file is missing or is not Parquet.
+        InputError: the file is missing, is not Parquet or lacks a column.
     """
-    rows: list[dict[str, Any]] = _read(path, columns).to_pylist()
+    rows: list[dict[str, Any]] = _read(path, columns, again).to_pylist()
     return rows
 
 
@@ -60,9 +63,10 @@ def stream_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[s
     """Read a Parquet table row by row; memory holds one batch.
 
     Raises:
-        InputError: the file is missing or is not Parquet.
+        InputError: the file is missing, is not Parquet or lacks a column.
     """
     with _readable(path), pq.ParquetFile(path) as file:
+        check_names(path, "column", columns or [], file.schema_arrow.names, AGAIN)
         for batch in file.iter_batches(BATCH_ROWS, columns=columns):
             yield from batch.to_pylist()
 
@@ -71,14 +75,29 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read a Parquet table as a data frame.
 
     Raises:
-        InputError: the file is missing or is not Parquet.
+        InputError: the file is missing, is not Parquet or lacks a column.
     """
-    frame: pd.DataFrame = _read(path, columns).to_pandas()
+    frame: pd.DataFrame = _read(path, columns, AGAIN).to_pandas()
     return frame
 
 
-def _read(path: Path, columns: list[str] | None) -> pa.Table:
+def check_names(
+    path: Path, kind: str, wanted: Iterable[str], found: Iterable[str], again: str
+) -> None:
+    """Refuse a file that lacks wanted columns or fields, as one of an earlier version may.
+
+    Raises:
+        InputError: it lacks one.
+    """
+    if missing := [name for name in wanted if name not in set(found)]:
+        names = ", ".join(map(repr, missing))
+        raise InputError(f"{path}: no {kind} {names} (of an earlier version?); {again}")
+
+
+def _read(path: Path, columns: list[str] | None, again: str) -> pa.Table:
     with _readable(path):
+        if columns is not None:
+            check_names(path, "column", columns, pq.read_schema(path).names, again)
         return pq.read_table(path, columns=columns)
 
 

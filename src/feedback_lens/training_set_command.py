@@ -30,8 +30,9 @@ def training_set(
 ) -> None:
     """Make a training set of PREFERENCES: rated replies, or pairs of chosen and rejected ones.
 
-    JSON, JSONL, CSV or Parquet, a file or a folder, in the forms of TRL and LLaMA-Factory. KTO
-    learns from all replies, SFT from the desirable or chosen ones.
+    JSON, JSONL, CSV or Parquet, a file or a folder, in the forms of TRL, LLaMA-Factory and
+    hh-rlhf. KTO learns from all replies, SFT from the desirable or chosen ones. A row with context
+    that is not read (tools, images) is left out and counted.
     """
     if not preferences.exists():
         raise InputError(f"{preferences}: no such file; name a file of preferences")

@@ -3,11 +3,13 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.axes import read_axes
 from feedback_lens.options import option, path_option
+from feedback_lens.params import read_axes
 from feedback_lens.tables import read_rows, write_json, write_rows
 from feedback_lens.training.exclusions import AssemblyRules
 from feedback_lens.training.recipes import TRAINING_SET, assemble
+
+COLUMNS = ["split", "conversation_id", "turn", "prompt", "reply", "earlier"]
 
 
 @click.command()
@@ -37,7 +39,7 @@ def main(
     axes = read_axes(params)
     make = partial(
         assemble,
-        splits=read_rows(splits),
+        splits=read_rows(splits, COLUMNS, "`dvc repro split` makes it again"),
         replies={n: read_rows(replies / f"{n}.parquet") for n in axes.regenerations},
         leakage=read_rows(leakage),
         rules=AssemblyRules(held_out_share, drop_refusals, refusal_opening, drop_leaked),

@@ -33,7 +33,7 @@ def main(
     seed: int,
 ) -> None:
     """Find what the splits of a corpus share with one another and with the benchmarks."""
-    rows = read_rows(splits, COLUMNS)
+    rows = read_rows(splits, COLUMNS, "`dvc repro split` makes it again")
     found = list(
         find_leakage(
             rows=rows,

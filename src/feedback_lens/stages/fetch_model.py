@@ -13,7 +13,8 @@ from feedback_lens.training.model_sources import CHAT_TEMPLATES, fetch_model
 @path_option("--model")
 def main(source: str, revision: str | None, chat_template: str, model: Path) -> None:
     """Fetch a model from the hub or a folder, with a chat template."""
-    fetch_model(source=source, revision=revision, chat_template=chat_template, folder=model)
+    pinned = None if revision == "null" else revision  # by hand as params.yaml spells it
+    fetch_model(source=source, revision=pinned, chat_template=chat_template, folder=model)
 
 
 if __name__ == "__main__":

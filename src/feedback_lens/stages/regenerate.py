@@ -7,6 +7,8 @@ from feedback_lens.options import option, path_option
 from feedback_lens.tables import read_rows, write_json, write_rows
 from feedback_lens.training.regeneration import REPLIES, regenerate_replies
 
+COLUMNS = ["split", "conversation_id", "turn", "prompt", "reply", "feedback", "earlier"]
+
 
 @click.command()
 @path_option("--splits")
@@ -25,7 +27,7 @@ def main(
 ) -> None:
     """Regenerate the replies of a split, from scratch or with the feedback's content."""
     rows, totals = regenerate_replies(
-        rows=read_rows(splits),
+        rows=read_rows(splits, COLUMNS, "`dvc repro split` makes it again"),
         regeneration=regeneration,
         prompts=prompts,
         policy=policy,

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import click
 
+from feedback_lens.analysis.split_rows import read_first_rows, rows_option
 from feedback_lens.calls.models import read_batch_size
 from feedback_lens.options import list_option, option, path_option
 from feedback_lens.tables import read_rows, write_rows
@@ -10,6 +11,7 @@ from feedback_lens.training.reward import SCORES, score_replies
 
 @click.command()
 @path_option("--splits")
+@rows_option
 @path_option("--replies")
 @list_option("--regenerations")
 @path_option("--reward_model")
@@ -17,6 +19,7 @@ from feedback_lens.training.reward import SCORES, score_replies
 @option("--max_length", type=click.IntRange(2))
 def main(
     splits: Path,
+    rows_per_split: int | None,
     replies: Path,
     regenerations: tuple[str, ...],
     reward_model: Path,
@@ -25,7 +28,7 @@ def main(
 ) -> None:
     """Score the weak and the regenerated replies, with and without the feedback in view."""
     rows = score_replies(
-        rows=read_rows(splits),
+        rows=read_first_rows(splits, rows_per_split),
         replies={name: read_rows(replies / f"{name}.parquet") for name in regenerations},
         reward_model=reward_model,
         batch_size=read_batch_size(),

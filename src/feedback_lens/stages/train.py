@@ -10,6 +10,9 @@ from feedback_lens.training.finetune import TrainingSet, finetune
 from feedback_lens.training.launching import is_first_process
 from feedback_lens.training.trainers import TrainSettings
 
+COLUMNS = ["prompt", "completion", "desirable", "held_out"]
+AGAIN = "`dvc repro assemble` makes it again, `feedback-lens training-set` one of your own"
+
 
 @click.command()
 @path_option("--training_set")
@@ -42,7 +45,7 @@ def main(
 ) -> None:
     """Fine-tune a base model on one training set."""
     content = finetune(
-        data=TrainingSet(read_rows(training_set), hash_file(training_set)),
+        data=TrainingSet(read_rows(training_set, COLUMNS, AGAIN), hash_file(training_set)),
         base_model=base_model,
         recipe=recipe,
         seed=seed,

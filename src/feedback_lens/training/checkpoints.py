@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -13,7 +14,11 @@ from typing import Any
 from feedback_lens.tables import write_json
 
 CARD = "card.json"
+BEFORE = "before.json"  # of a run: what was measured before its first step
 FINAL = "final"  # a finished model in its run's folder, written whole or not at all
+# transformers trains on in silence without an optimizer, a scheduler or the generators' state
+_PARTS = ("optimizer*", "scheduler.pt", "rng_state*.pth")
+_WEIGHTS = ("*.safetensors", "pytorch_model_fsdp*")
 _LIBRARIES = ("accelerate", "tokenizers", "torch", "transformers", "trl")
 
 
@@ -59,8 +64,11 @@ def find_whole_checkpoint(run: Path) -> Path | None:
     """The newest checkpoint of a run that was written to its end, or null.
 
     transformers writes trainer_state.json last, so a checkpoint in which it names the folder's
-    own step is whole; the others are passed over.
+    own step was whole; one that lacks a part was half deleted since. Both are passed over. A run
+    that lacks what was measured before its first step begins anew.
     """
+    if not (run / BEFORE).is_file():
+        return None
     found = [path for path in run.glob("checkpoint-*") if _is_whole(path)]
     return max(found, key=_step, default=None)
 
@@ -68,9 +76,25 @@ def find_whole_checkpoint(run: Path) -> Path | None:
 def _is_whole(checkpoint: Path) -> bool:
     try:
         state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-        return bool(state["global_step"] == _step(checkpoint))
-    except (OSError, ValueError, KeyError, TypeError):
+        if state["global_step"] != _step(checkpoint) or find_missing_shards(checkpoint):
+            return False
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+    has_weights = any(any(checkpoint.glob(name)) for name in _WEIGHTS)
+    return has_weights and all(any(checkpoint.glob(name)) for name in _PARTS)
+
+
+def find_missing_shards(folder: Path) -> list[str]:
+    """The files that an index of weights in the folder names and the folder lacks.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: an index is none.
+    """
+    missing: set[str] = set()
+    for index in folder.glob("*.index.json"):
+        named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        missing.update(name for name in named if not (folder / name).is_file())
+    return sorted(missing)
 
 
 def _step(checkpoint: Path) -> int:
@@ -93,11 +117,22 @@ def _link(source: Path, target: Path) -> None:
 
 
 def drop_run(run: Path) -> None:
-    """Remove a run's folder; whatever is cut short, no half of a finished model is left."""
-    final = run / FINAL
-    if final.is_dir():
-        final.rename(run / "dropped")
-    shutil.rmtree(run, ignore_errors=True)
+    """Remove a run's folder; whatever is cut short, the run is there whole or not at all."""
+    if run.is_dir():
+        dropped = _dropped(run)
+        dropped.mkdir(exist_ok=True)
+        run.rename(tempfile.mkdtemp(prefix=f"{run.name}.", dir=dropped))
+    sweep_dropped(run)
+
+
+def sweep_dropped(run: Path) -> None:
+    """Remove what is left of dropped runs, of this one or others, whose removal was cut short."""
+    for left in _dropped(run).glob("*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _dropped(run: Path) -> Path:
+    return run.parent.parent / "dropped"
 
 
 def hash_file(path: Path) -> str:

@@ -1,9 +1,11 @@
 """What cannot be trained on, refused before hours are spent on it."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from feedback_lens.calls.models import find_base
+from feedback_lens.calls.models import context_of, find_base
 from feedback_lens.errors import InputError
 from feedback_lens.training.preflight import EncodedExample
 from feedback_lens.training.trainers import Row, TrainSettings
@@ -26,11 +28,20 @@ def name_method(rows: Sequence[Row]) -> str:
 
 
 def check_settings(base_model: Path, recipe: str, method: str, settings: TrainSettings) -> None:
-    """Refuse settings that contradict each other or the base.
+    """Refuse settings that contradict each other, the recipe or the base.
 
     Raises:
-        InputError: they do.
+        InputError: they do, or one is no finite number.
     """
+    for name, value in asdict(settings).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"train.{name} is {value}; a finite number is wanted")
+    # other names may stand for either: rows of one's own have a recipe of any name
+    if method == "sft" and recipe.startswith("kto"):
+        raise InputError(
+            f"recipe {recipe}: KTO needs rows that say in `desirable` which class they are of, and "
+            "it is null in these; name the recipe otherwise for SFT, or take other rows"
+        )
     if settings.keep == "adapter" and not settings.lora_rank:
         raise InputError(
             "train.keep is adapter and train.lora_rank 0, which trains all weights; "
@@ -41,6 +52,21 @@ def check_settings(base_model: Path, recipe: str, method: str, settings: TrainSe
     if find_base(base_model):
         raise InputError(
             f"{base_model}: an adapter is no base to train; train with train.keep: float32 first"
+        )
+    _check_context(base_model, settings.max_length)
+
+
+def _check_context(base_model: Path, max_length: int) -> None:
+    """Refuse rows that the base would run on and fail silently; before any is tokenized."""
+    from transformers import AutoConfig
+
+    if not (base_model / "config.json").is_file():
+        return  # told by who reads the model
+    context = context_of(AutoConfig.from_pretrained(base_model))
+    if max_length > context:
+        raise InputError(
+            f"train.max_length {max_length} is over the model's context of {context} tokens "
+            f"({base_model}); lower train.max_length"
         )
 
 

@@ -18,20 +18,25 @@ def claimed(run: Path) -> Iterator[None]:
     keeps it.
     """
     with _lock_file(run, "claim") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            click.echo(f"{holder} trains the same model; waiting for its result", err=True)
-            with _lock_file(run, "waiting") as waiting:
-                fcntl.flock(waiting, fcntl.LOCK_SH)
-                fcntl.flock(file, fcntl.LOCK_EX)
+        # told before the claim is tried: a holder that is not told of who waits drops its result
+        with _lock_file(run, "waiting") as waiting:
+            fcntl.flock(waiting, fcntl.LOCK_SH)
+            _wait_for(file)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {os.uname().nodename} in {Path.cwd()}\n")
         file.flush()
         os.set_inheritable(file.fileno(), True)
         yield
+
+
+def _wait_for(file: IO[str]) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        click.echo(f"{holder} trains the same model; waiting for its result", err=True)
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def is_awaited(run: Path) -> bool:

@@ -3,10 +3,10 @@
 Source: paper section 7.1; TRL's SFTTrainer and KTOTrainer.
 """
 
-import math
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from feedback_lens.training.checkpoints import (
     name_versions,
     publish,
     replaced_folder,
+    sweep_dropped,
 )
 from feedback_lens.training.checks import check_examples, check_settings, name_method
 from feedback_lens.training.claims import claimed, is_awaited
@@ -39,9 +40,10 @@ from feedback_lens.training.launching import (
     is_first_process,
     is_worker,
     start_under_launcher,
+    told_to_launcher,
 )
 from feedback_lens.training.preflight import count_preflight, encode_examples
-from feedback_lens.training.running import train_to_the_end
+from feedback_lens.training.running import has_diverged, train_to_the_end
 from feedback_lens.training.trainers import (
     Row,
     TrainSettings,
@@ -92,12 +94,24 @@ def finetune(
     # several processes may write other working checkpoints than one
     run = choose_run_folder({**identity, "launcher": os.environ.get(LAUNCHER, "")})
     if is_worker():
-        return _train(identity, data.rows, base_model, settings, run, checkpoint)
-    with claimed(run):
+        with told_to_launcher(), _tidied(run):
+            return _train(identity, data.rows, base_model, settings, run, checkpoint)
+    with claimed(run), _tidied(run):
+        sweep_dropped(run)
         if (run / FINAL).is_dir():
             return _publish(run, checkpoint)
         start_under_launcher()
         return _train(identity, data.rows, base_model, settings, run, checkpoint)
+
+
+@contextmanager
+def _tidied(run: Path) -> Iterator[None]:
+    """Leave no empty folder of a run that failed before its first working checkpoint."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # it holds something, or was never made
+            run.rmdir()
 
 
 def _train(
@@ -116,17 +130,18 @@ def _train(
     held_out, _ = encode_examples(apart, tokenizer, settings.max_length)
     check_examples(kept, method, recipe, settings)
     preflight = count_preflight(kept, dropped, len(held_out), tokenizer)
-    _show(preflight)
+    _show({"method": method, **preflight})
     build = build_kto_trainer if method == "kto" else build_sft_trainer
     trainer = build(train_rows, base_model, tokenizer, identity["seed"], settings, run)
     check_processes(trainer)
     card = {**identity, **_count(trainer, preflight, settings), "preflight": preflight}
     card |= train_to_the_end(trainer, held_out, tokenizer.pad_token_id, settings, run)
-    if not math.isfinite(card["held_out_loss"]["after"] or 0.0):
-        drop_run(run)
+    if has_diverged(trainer, card):
+        if is_first_process():
+            drop_run(run)
         raise InputError(
-            f"recipe {recipe}, seed {identity['seed']}: training diverged (the loss is no number); "
-            "lower train.learning_rate or train.kto_learning_rate"
+            f"recipe {recipe}, seed {identity['seed']}: training diverged (losses or weights "
+            "are no numbers); lower train.learning_rate or train.kto_learning_rate"
         )
     trainer.save_model(str(run / "saved"))  # on all processes: each may hold a part of the weights
     if is_first_process():
@@ -163,6 +178,9 @@ def _publish(run: Path, checkpoint: Path) -> dict[str, Any]:
     card = read_json(run / FINAL / CARD)
     awaited = is_awaited(run)
     publish(run / FINAL, checkpoint, to_be_kept=awaited)
+    if not awaited and is_awaited(run):  # who came while large files were copied
+        awaited = True
+        publish(run / FINAL, checkpoint, to_be_kept=True)
     if not awaited:
         drop_run(run)
     return card

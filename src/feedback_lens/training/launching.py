@@ -1,8 +1,12 @@
 """Training in several processes: FEEDBACK_LENS_LAUNCHER starts them, the first one writes."""
 
+import json
 import os
 import shlex
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +63,22 @@ def start_under_launcher() -> None:
         raise InputError(
             f"{LAUNCHER}={launcher!r}: {words[0]!r} cannot be run ({error.strerror})"
         ) from None
+
+
+@contextmanager
+def told_to_launcher() -> Iterator[None]:
+    """Hand a worker's InputError to its launcher, so that torchrun's last lines show it.
+
+    Source: PyTorch, torch.distributed.elastic.multiprocessing.errors (the file's form).
+    """
+    try:
+        yield
+    except InputError as error:
+        if path := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+            when = {"timestamp": str(int(time.time()))}
+            told = {"message": f"Error: {error.message}", "extraInfo": when}
+            Path(path).write_text(json.dumps({"message": told}), encoding="utf-8")
+        raise
 
 
 def check_processes(trainer: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -23,6 +24,11 @@ LEAKAGE = pa.schema(
 )
 PROMPT_KINDS = ("duplicate", "near_duplicate")
 SPLIT_KINDS = ("conversation", "user", *PROMPT_KINDS)
+# candidates of a prompt to compare in one place, the likeliest first: bounds those of one template
+_COMPARED = 200
+# normalized characters from which on a message of a question's history counts: `continue`, `make it
+# shorter` and their like are typed in any conversation and tell nothing of the question
+_HISTORY = 40
 
 
 Rows = Sequence[Mapping[str, Any]]
@@ -77,9 +83,14 @@ class PromptIndex:
     def _find_near(
         self, prompt: Prompt, candidates: Sequence[str], compare: Compare
     ) -> Match | None:
-        for text in candidates:
-            found = _pick_other(self._texts.get(text, ()), prompt)
-            if found and (similarity := compare(prompt.text, text)) is not None:
+        others = (
+            (text, _pick_other(self._texts[text], prompt))
+            for text in candidates
+            if text in self._texts
+        )
+        here = ((text, found) for text, found in others if found)
+        for text, found in islice(here, _COMPARED):
+            if (similarity := compare(prompt.text, text)) is not None:
                 return Match("near_duplicate", found, similarity)
         return None
 
@@ -97,8 +108,10 @@ def find_leakage(
     `conversation`: the same conversation. Of other conversations, `user`: one of the same user;
     `duplicate`: a prompt that is equal but for case and blanks; `near_duplicate`: where none is
     equal, one alike. A row has at most one match in another place and kind, since a prompt that
-    thousands have typed would make millions of pairs. All user turns of a benchmark's question are
-    looked at, its history's too; of a sub-conversation u_i alone, not what stands in `earlier`.
+    thousands have typed would make millions of pairs. Of a benchmark's question its own turns are
+    looked at, and those user messages of its history that are 40 characters or longer (a training
+    row is not left out for a "Continue"); of a sub-conversation u_i alone, not what stands in
+    `earlier`. Of near prompts in one place the 200 likeliest are compared.
 
     WildBench's tasks come from WildChat but carry no id of its conversations or users: only their
     prompts can tell.
@@ -132,9 +145,11 @@ def _read_splits(rows: Rows) -> dict[str, list[Prompt]]:
 
 def _list_turns(questions: Iterable[Question]) -> Iterator[Prompt]:
     for question in questions:
-        history = [m["content"] for m in question.history if m["role"] == "user"]
-        for turn, text in enumerate((*history, *question.turns), start=1):
-            yield Prompt(question.question_id, turn, normalize(text), None, None)
+        history = [normalize(m["content"]) for m in question.history if m["role"] == "user"]
+        texts = (*history, *map(normalize, question.turns))
+        for turn, text in enumerate(texts, start=1):
+            if turn > len(history) or len(text) >= _HISTORY:
+                yield Prompt(question.question_id, turn, text, None, None)
 
 
 def _describe(split: str, prompt: Prompt, other: str, match: Match) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Models from the hub or a folder, made ready for the pipeline: with a chat template and a card."""
 
 import json
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +9,12 @@ from typing import Any
 
 from feedback_lens.errors import InputError
 from feedback_lens.tables import write_json
-from feedback_lens.training.checkpoints import CARD, hash_file, replaced_folder
+from feedback_lens.training.checkpoints import (
+    CARD,
+    find_missing_shards,
+    hash_file,
+    replaced_folder,
+)
 from feedback_lens.training.hub import (
     choose_download_folder,
     choose_files,
@@ -22,6 +28,7 @@ OWN = "own"
 REPLY_ENDS = {"mistral": "</s>", "vicuna": "</s>", "chatml": "<|im_end|>"}
 CHAT_TEMPLATES = (*REPLY_ENDS, OWN)
 
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _TEMPLATE_FOLDER = Path(__file__).parent / "chat_templates"
 
 
@@ -42,8 +49,15 @@ def fetch_model(
         are converted to safetensors afterwards.
 
     Raises:
-        InputError: the model cannot be had, is not whole, or does not suit the chat template.
+        InputError: the model cannot be had, is not whole, or does not suit the chat template, or
+            a folder's revision is not null.
     """
+    if revision is not None and Path(source).is_dir():
+        raise InputError(
+            f"{source}: a folder has no revision {revision!r}; set `revision` to null, or name a "
+            "model of the hub"
+        )
+    _check_name(source, revision)
     growing = None if Path(source).is_dir() else choose_download_folder(source, revision)
     commit = download(source, revision, growing) if growing else None
     with replaced_folder(folder) as temporary:
@@ -51,6 +65,7 @@ def fetch_model(
             take_files(growing, temporary)
         else:
             _copy(Path(source), temporary)
+        _check_files(temporary, source)
         card = {
             "source": source,
             "revision": revision,
@@ -58,7 +73,7 @@ def fetch_model(
             "chat_template": chat_template,
             "files": {path.name: _describe(path) for path in sorted(temporary.iterdir())},
         }
-        convert_pickled_weights(temporary)
+        convert_pickled_weights(temporary, source)
         set_chat_template(temporary, chat_template, source)
         write_json(card, temporary / CARD)
     if growing:
@@ -88,6 +103,44 @@ def set_chat_template(folder: Path, name: str, source: str) -> None:
         )
     if name != OWN:
         _end_replies(folder, tokenizer, REPLY_ENDS[name], f"{source}: chat_template {name}")
+
+
+def _check_name(source: str, revision: str | None) -> None:
+    if Path(source).is_dir():
+        return
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", source):
+        raise InputError(
+            f"{source}: no such folder, and a model of the hub is named `owner/name`; correct "
+            "`source`"
+        )
+    if revision is None:
+        raise InputError(
+            f"{source}: no such folder; correct `source`, or, for a model of the hub, set "
+            "`revision` to a commit, 40 hex digits"
+        )
+
+
+def _check_files(folder: Path, source: str) -> None:
+    """Refuse a clone without its large files, and weights that lack a part of them."""
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            if file.read(len(_POINTER)) == _POINTER:
+                raise InputError(
+                    f"{source}: {path.name} is a pointer of Git LFS, not the file; run "
+                    "`git lfs pull` there"
+                )
+    try:
+        missing = find_missing_shards(folder)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{source}: the index of its weights (*.index.json) cannot be read ({error!r}); copy "
+            "it anew"
+        ) from error
+    if missing:
+        raise InputError(
+            f"{source}: the index of its weights names {', '.join(missing)}, not there; copy the "
+            "model whole"
+        )
 
 
 def _copy(source: Path, target: Path) -> None:

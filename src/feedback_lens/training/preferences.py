@@ -1,7 +1,8 @@
 """Rows of a training set from preference data: rated replies, or pairs of a better and a worse one.
 
 Source: the dataset formats of TRL 1.16 (unpaired and paired preference, standard and
-conversational) and of LLaMA-Factory (ShareGPT's names of roles and fields, `kto_tag`).
+conversational) and of LLaMA-Factory (ShareGPT's names of roles and fields, Alpaca's,
+`system`, `history`, `kto_tag`), and hh-rlhf's dialogs in one text.
 """
 
 import hashlib
@@ -12,12 +13,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from feedback_lens.errors import InputError
-from feedback_lens.logs.formats import ROLES, MalformedRow
+from feedback_lens.logs.formats import MalformedRow
+from feedback_lens.training.preference_fields import (
+    check_all_read,
+    read_before,
+    read_context,
+    read_messages,
+)
 from feedback_lens.training.preflight import Messages
 from feedback_lens.training.recipes import choose_held_out_rows
 
 Raw = Iterable[tuple[str, Mapping[str, Any] | None]]
-CONTEXTS = ("messages", "conversations", "prompt")
 LABELS = ("label", "kto_tag")
 # numbers and words stand for booleans in tables that went through CSV or pandas
 FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
@@ -50,10 +56,12 @@ class _Rated:
 def read_preferences(raw: Raw, method: str, held_out_share: float) -> Preferences:
     """Make rows of a training set of the rows of a preference file.
 
-    A row has a context (`messages`, `conversations`, `prompt` or `instruction` with `input`) and
-    either `chosen` and `rejected`, or `label`, which rates `completion` or the context's last
+    A row has a context (`messages`, `conversations`, `prompt` or `instruction` with `input`),
+    after `system` and `history` where it has them, and either `chosen` and `rejected` (or both as
+    a list in `output`), or `label`, which rates `completion`, `output` or the context's last
     reply. Contexts and replies are texts or lists of messages (`role`, `content` or `from`,
-    `value`). Where `chosen` and `rejected` are whole dialogs, they hold the context.
+    `value`), in a text as JSON, too. Where `chosen` and `rejected` are whole dialogs, they hold the
+    context. A row with context of another kind (`tools`, `images`) is a reject.
 
     Args:
         raw: pairs of a row's source and the row, null where it is no JSON object.
@@ -95,8 +103,10 @@ def _check_rows(found: Preferences) -> None:
     first = f", first at {found.rejects[0]['source']}" if found.rejects else ""
     raise InputError(
         f"training-set: no row to train on ({', '.join(reasons) or 'no rows'}{first}; "
-        f"{found.unwanted} undesirable); wanted are `messages` or `prompt` and `completion` with "
-        "`label`, or a context with `chosen` and `rejected`"
+        f"{found.unwanted} undesirable); a row must have a context (`messages`, `conversations`, "
+        "`prompt` or `instruction`) and either `label` or `kto_tag` for its last reply, "
+        "`completion` or `output`, or else two replies: `chosen` and `rejected`, or a list in "
+        "`output`"
     )
 
 
@@ -116,21 +126,36 @@ def _read_rated(row: Mapping[str, Any]) -> list[_Rated]:
     given = {name: value for name, value in row.items() if value is not None}
     if not given:
         raise MalformedRow("not_a_json_object")
-    context = _read_context(given)
-    if "chosen" in given and "rejected" in given:
-        return _read_pair(context, given)
+    rated = _read_pair(given) if _is_pair(given) else [_read_label(given)]
+    check_all_read(given, rated[0].prompt)
+    return rated
+
+
+def _is_pair(given: Mapping[str, Any]) -> bool:
+    two = isinstance(given.get("output"), list) and not given.keys() & set(LABELS)
+    return two or {"chosen", "rejected"} <= given.keys()
+
+
+def _read_label(given: Mapping[str, Any]) -> _Rated:
     label = next((given[name] for name in LABELS if name in given), None)
     if label is None:
         raise MalformedRow("neither_label_nor_pair")
     if str(label).lower() not in FLAGS:
         raise MalformedRow("label_is_no_boolean")
-    prompt, reply = _split_reply(context, given.get("completion", []))
-    return [_Rated(prompt, reply, FLAGS[str(label).lower()])]
+    reply = given.get("completion", given.get("output", []))
+    prompt, last = _split_reply(read_context(given), read_before(given), reply)
+    return _Rated(prompt, last, FLAGS[str(label).lower()])
 
 
-def _read_pair(context: Messages, given: Mapping[str, Any]) -> list[_Rated]:
-    prompt, chosen = _split_reply(context, given["chosen"])
-    other, rejected = _split_reply(context, given["rejected"])
+def _read_pair(given: Mapping[str, Any]) -> list[_Rated]:
+    whole = {"chosen", "rejected"} <= given.keys()
+    replies = [given["chosen"], given["rejected"]] if whole else given["output"]
+    if len(replies) != 2:
+        raise MalformedRow("output_is_no_pair")
+    context, before = read_context(given), read_before(given)
+    (prompt, chosen), (other, rejected) = (
+        _split_reply(context, before, reply) for reply in replies
+    )
     if prompt != other:
         raise MalformedRow("pair_of_two_prompts")
     if chosen == rejected:
@@ -138,52 +163,29 @@ def _read_pair(context: Messages, given: Mapping[str, Any]) -> list[_Rated]:
     return [_Rated(prompt, chosen, True), _Rated(prompt, rejected, False)]
 
 
-def _read_context(given: Mapping[str, Any]) -> Messages:
-    if "instruction" in given:
-        parts = [given["instruction"], given.get("input", "")]
-        if not all(isinstance(part, str) for part in parts):
-            raise MalformedRow("content_is_no_text")
-        return _read_messages("\n".join(part for part in parts if part), "user")
-    return next((_read_messages(given[name], "user") for name in CONTEXTS if name in given), [])
-
-
-def _split_reply(context: Messages, reply: Any) -> tuple[Messages, str]:
+def _split_reply(context: Messages, before: Messages, reply: Any) -> tuple[Messages, str]:
     """Prompt and reply; a reply of several messages is a whole dialog that holds its context."""
-    messages = _read_messages(reply, "assistant")
+    messages = read_messages(reply, "assistant")
     dialog = messages if len(messages) > 1 else context + messages
+    if dialog[:-1][: len(before)] != before:
+        dialog = before + dialog
     if not dialog or dialog[-1]["role"] != "assistant":
         raise MalformedRow("no_reply_at_the_end")
     prompt, last = dialog[:-1], dialog[-1]["content"]
     if not last.strip():
         raise MalformedRow("empty_reply")
-    turns = prompt[1:] if prompt and prompt[0]["role"] == "system" else prompt
-    expected = ["user", "assistant"] * (len(turns) // 2) + ["user"]
-    if [message["role"] for message in turns] != expected:
-        raise MalformedRow("roles_do_not_alternate")
-    if any(not message["content"].strip() for message in turns if message["role"] == "user"):
-        raise MalformedRow("empty_user_turn")
+    _check_prompt(prompt)
     return prompt, last
 
 
-def _read_messages(value: Any, role: str) -> Messages:
-    """Messages of a text (of `role`), one message or a list of them."""
-    if isinstance(value, str):
-        value = {"role": role, "content": value}
-    if isinstance(value, Mapping):
-        value = [value]
-    if not isinstance(value, list):
-        raise MalformedRow("message_is_no_object")
-    return [_read_message(item) for item in value]
-
-
-def _read_message(item: Any) -> dict[str, str]:
-    if not isinstance(item, Mapping):
-        raise MalformedRow("message_is_no_object")
-    given, content = item.get("role", item.get("from")), item.get("content", item.get("value"))
-    if not isinstance(given, str) or given.lower() not in ROLES:
-        raise MalformedRow("unknown_role")
-    if not isinstance(content, str):
-        raise MalformedRow("content_is_no_text")
-    # a lone surrogate cannot be written as UTF-8; a question mark stands for it
-    text = content.encode("utf-8", "replace").decode("utf-8")
-    return {"role": ROLES[given.lower()], "content": text}
+def _check_prompt(prompt: Messages) -> None:
+    turns = prompt[1:] if prompt and prompt[0]["role"] == "system" else prompt
+    roles = [message["role"] for message in turns]
+    if "system" in roles:
+        raise MalformedRow("system_message_not_first")
+    if "user" not in roles:
+        raise MalformedRow("no_user_message")
+    if roles != ["user", "assistant"] * (len(turns) // 2) + ["user"]:
+        raise MalformedRow("roles_do_not_alternate")
+    if any(not message["content"].strip() for message in turns if message["role"] == "user"):
+        raise MalformedRow("empty_user_turn")

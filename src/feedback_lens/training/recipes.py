@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from feedback_lens.errors import InputError
 from feedback_lens.logs.conversation import MESSAGE
+from feedback_lens.params import check_recipe
 from feedback_lens.training.exclusions import (
     REASONS,
     RULED,
@@ -115,16 +116,13 @@ def contrast_regeneration(
 
 
 def _list_candidates(recipe: str, splits: Splits, replies: Replies) -> Iterator[Candidate]:
+    check_recipe(recipe, replies, "run.models")
     if recipe == "kto":
         return contrast_feedback(splits)
     if recipe in replies:
         return imitate_replies(splits, replies[recipe], recipe)
     regeneration = recipe.removeprefix("kto_")
-    if regeneration in replies and regeneration.startswith("neg_"):
-        return contrast_regeneration(splits, replies[regeneration], regeneration)
-    contrasted = [f"kto_{name}" for name in replies if name.startswith("neg_")]
-    known = ", ".join(["kto", *replies, *contrasted])
-    raise InputError(f"run.models.recipes: {recipe!r} is unknown; {known} are known")
+    return contrast_regeneration(splits, replies[regeneration], regeneration)
 
 
 def _make_example(candidate: Candidate) -> dict[str, Any]:

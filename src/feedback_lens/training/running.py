@@ -1,15 +1,16 @@
 """A training run from its newest working checkpoint to its end, and what is measured on the way."""
 
 import json
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from feedback_lens.tables import replaced
-from feedback_lens.training.checkpoints import find_whole_checkpoint
+from feedback_lens.training.checkpoints import BEFORE, find_whole_checkpoint
 from feedback_lens.training.held_out import (
     mean_token_loss,
     measure_log_likelihoods,
@@ -50,7 +51,7 @@ def train_to_the_end(
         Stopped: SIGTERM or Ctrl-C came.
     """
     newest = find_whole_checkpoint(run)
-    note = run / "before.json"
+    note = run / BEFORE
 
     def measure() -> list[float]:
         with trainer.accelerator.autocast():
@@ -73,6 +74,24 @@ def train_to_the_end(
         "held_out_reward_margin": margin,
         "held_out_reward_margin_error": error,
     }
+
+
+def has_diverged(trainer: Any, card: Mapping[str, Any]) -> bool:
+    """Whether a loss, a reward or a weight that was trained is no finite number.
+
+    Each process looks at the weights that it holds; all of them get the same answer.
+    """
+    import torch
+
+    trained = (w for w in trainer.model_wrapped.parameters() if w.requires_grad)
+    # of a sharded weight this process's part
+    parts = (w.to_local() if hasattr(w, "to_local") else w for w in trained)
+    lost = sum(not bool(torch.isfinite(part).all()) for part in parts)
+    curves = (card["loss"], *(card["rewards"] or {}).values())
+    told = [value for curve in curves for value in curve.values()]
+    lost += not all(map(math.isfinite, [*told, card["held_out_loss"]["after"] or 0.0]))
+    counts = trainer.accelerator.gather(torch.tensor([lost], device=trainer.accelerator.device))
+    return bool(counts.any())
 
 
 def _run(trainer: Any, newest: Path | None, measure_before: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from feedback_lens.calls.models import check_length, choose_device
+from feedback_lens.calls.models import choose_device
 from feedback_lens.errors import InputError
 from feedback_lens.training.launching import LAUNCHER, count_processes
 from feedback_lens.training.preflight import encode_examples
@@ -58,7 +58,7 @@ def build_sft_trainer(
     batch = share_batch(settings, count_processes(), divisible=True)
     common = _common_arguments(seed, settings, run, batch)
     return SFTTrainer(
-        model=_load_model(base_model, settings),
+        model=_load_model(base_model),
         args=SFTConfig(**common, learning_rate=settings.learning_rate, completion_only_loss=True),
         train_dataset=_as_dataset([_as_example(row) for row in rows]),
         processing_class=tokenizer,
@@ -90,7 +90,7 @@ def build_kto_trainer(
     # the estimate of the divergence pairs rows within a batch, so batches stay whole
     batch = share_batch(settings, count_processes(), divisible=False)
     return KTOTrainer(
-        model=_load_model(base_model, settings),
+        model=_load_model(base_model),
         args=KTOConfig(
             **_common_arguments(seed, settings, run, batch),
             learning_rate=settings.kto_learning_rate,
@@ -145,6 +145,7 @@ def _common_arguments(
         "save_steps": settings.save_every,
         "save_total_limit": 2,
         "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # else a diverged run logs losses of 0
         "report_to": [],
         "disable_tqdm": False,
         # weights stay float32: with a learning rate of 5e-6 bfloat16 weights do not move
@@ -155,13 +156,11 @@ def _common_arguments(
     }
 
 
-def _load_model(base_model: Path, settings: TrainSettings) -> Any:
+def _load_model(base_model: Path) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
-    check_length(settings.max_length, model.config, base_model)
-    return model
+    return AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
 
 
 def _configure_lora(settings: TrainSettings) -> Any:
