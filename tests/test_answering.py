@@ -92,9 +92,8 @@ def test_the_temperatures_are_those_of_the_benchmark(ask, tmp_path):
         **{"writing": 0.7, "roleplay": 0.7, "extraction": 0.0, "math": 0.0, "coding": 0.0},
         **{"reasoning": 0.0, "stem": 0.1, "humanities": 0.1, "cooking": 0.7},
     }
-    rows = [{"question_id": 1, "category": name, "turns": [name, "go on"]} for name in wanted]
+    rows = [{"question_id": name, "category": name, "turns": [name, "go on"]} for name in wanted]
     (tmp_path / "question.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "reference.jsonl").write_text("")
     ask(read_questions(tmp_path), count_messages)
     found = {(r.messages[0]["content"], r.sampling.temperature) for r in ask.sent}
     assert found == set(wanted.items())

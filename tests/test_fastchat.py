@@ -74,7 +74,14 @@ def test_places_in_an_answer_stay_as_they_are(tmp_path):
         (PROMPTS[1:], "the prompt 'single-v1' is missing; is it FastChat's own file?"),
         ([{**PROMPTS[0], "prompt_template": "{output}"}, *PROMPTS[1:]], r"unknown \('output'\)"),
         ([{**PROMPTS[0], "prompt_template": "{"}, *PROMPTS[1:]], "'single-v1' has a place that is"),
-        ([{"name": "single-v1"}], r"jsonl:1: the field 'system_prompt' is missing"),
+        (
+            [{"name": "single-v1"}],
+            r"jsonl:1: the field 'system_prompt' is missing; .* FastChat's judge_prompts\.jsonl",
+        ),
+        (
+            [{**PROMPTS[0], "prompt_template": None}],
+            "jsonl:1: prompt_template: a text is wanted, found None; ",
+        ),
     ],
 )
 def test_a_file_without_the_prompts_is_an_error(tmp_path, rows, message):

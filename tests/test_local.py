@@ -143,6 +143,39 @@ def test_a_reply_that_reaches_its_end_token_is_answered(folder, tmp_path):
     assert (response.outcome, response.completion_tokens) == ("answered", 1)
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"repetition_penalty": 1.9},
+        {"no_repeat_ngram_size": 1},
+        {"do_sample": True, "temperature": 0.6, "top_k": 1},
+        {"num_beams": 3},
+        {"num_return_sequences": 2},
+        {"max_time": 0.0},
+    ],
+    ids=lambda own: list(own)[-1],
+)
+def test_the_model_s_own_settings_of_decoding_change_no_reply(folder, tmp_path, own):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    config = json.loads((copy / "generation_config.json").read_text())
+    (copy / "generation_config.json").write_text(json.dumps(config | own))
+    for sampling in (Sampling(max_tokens=8), Sampling(1.0, max_tokens=8, seed=3)):
+        assert texts(ask(copy, sampling)) == texts(ask(folder, sampling))
+
+
+# the tiny tokenizer's own end token is 1
+@pytest.mark.parametrize(("configured", "end"), [(7, 7), ([7, 8], [7, 8]), (None, 1)])
+def test_without_generation_settings_replies_end_by_config_or_else_by_the_tokenizer(
+    folder, tmp_path, configured, end
+):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / "generation_config.json").unlink()
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"eos_token_id": configured}))
+    model, _ = local._load(copy)
+    assert model.generation_config.eos_token_id == end
+
+
 def test_a_prompt_over_the_context_loses_its_beginning(folder):
     # context 96, 10 tokens for the reply: 86 are left for the prompt
     answers = ask(folder, Sampling(max_tokens=10), ["beginning " * 60 + "end"])

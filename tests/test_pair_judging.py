@@ -329,8 +329,11 @@ def test_a_file_that_is_not_fastchat_s_is_an_error(tmp_path):
     lacking = {name: text for name, text in PLACES.items() if name != "pair-math-v1"}
     with pytest.raises(InputError, match="the prompt 'pair-math-v1' is missing"):
         fastchat_pairs.read_pair_prompts(write_prompts(tmp_path / "p.jsonl", lacking))
+    ours = Path(__file__).parents[1] / "prompts" / "judge_pairs.txt"
+    with pytest.raises(InputError, match=r"txt:1: not JSON .* FastChat's judge_prompts\.jsonl"):
+        fastchat_pairs.read_pair_prompts(ours)
     odd = {**PLACES, "pair-v2": "{question} {answer}"}
-    with pytest.raises(InputError, match="'pair-v2': a place is unknown"):
+    with pytest.raises(InputError, match="'pair-v2' has a place that is unknown"):
         fastchat_pairs.read_pair_prompts(write_prompts(tmp_path / "p.jsonl", odd))
 
 

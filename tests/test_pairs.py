@@ -162,7 +162,12 @@ def make_axes():
     group = ModelGroup(("tiny",), ("lmsys",), ("rand_scratch", "kto"), (1,))
     return Axes(
         **{"profile": "p", "corpora": {}, "gold_sets": {}, "prompt_sets": (), "detectors": ()},
-        **{"regenerations": (), "groups": (group,), "benchmarks": ("mt_bench", "wildbench")},
+        **{
+            "regenerations": (),
+            "untrained": ("tiny",),
+            "groups": (group,),
+            "benchmarks": ("mt_bench", "wildbench"),
+        },
         judges={},
         pair_judges={
             "first": PairJudgeAxes(("mt_bench",), "rand_scratch"),

@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from feedback_lens.benchmarks.questions import GROUPS, REFERENCED, TEMPERATURES, read_questions
+from feedback_lens.benchmarks.questions import (
+    GROUPS,
+    REFERENCED,
+    TEMPERATURES,
+    describe_unknown_categories,
+    read_questions,
+)
 from feedback_lens.errors import InputError
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "mt_bench"
@@ -39,7 +45,10 @@ def test_mt_bench_questions_come_with_their_references(tmp_path):
 
 
 def test_wildbench_tasks_come_with_history_and_checklist(tmp_path):
-    none = [{**TASK, "references": references} for references in (None, {"gpt-4": None})]
+    none = [
+        {**TASK, "session_id": f"s{number}", "references": references}
+        for number, references in enumerate((None, {"gpt-4": None}))
+    ]
     write(tmp_path, "tasks.jsonl", TASK, *none)
     task, bare, empty = read_questions(tmp_path)
     assert (task.question_id, task.categories) == ("s", ("Math & Data Analysis",))
@@ -58,7 +67,10 @@ def test_a_task_counts_once_in_each_group_of_its_tags(tmp_path):
         ("Editing", ["Creative Writing", "Math", "Others"]),
         ("Math", ["Planning", "Reasoning", "Data Analysis", "Advice seeking"]),
     ]
-    tasks = [{**TASK, "primary_tag": tag, "secondary_tags": more} for tag, more in tags]
+    tasks = [
+        {**TASK, "session_id": number, "primary_tag": tag, "secondary_tags": more}
+        for number, (tag, more) in enumerate(tags)
+    ]
     write(tmp_path, "tasks.jsonl", *tasks, {**TASK, "secondary_tags": None})
     assert [task.categories for task in read_questions(tmp_path)] == [
         ("Coding & Debugging",),
@@ -93,7 +105,72 @@ def test_the_twelve_tags_fall_into_wildbench_s_five_groups():
 )
 def test_a_task_that_cannot_be_judged_is_an_error(tmp_path, change, message):
     write(tmp_path, "tasks.jsonl", {**TASK, **change})
-    with pytest.raises(InputError, match=rf"tasks\.jsonl: {message}"):
+    with pytest.raises(InputError, match=rf"tasks\.jsonl:1: {message}"):
+        read_questions(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"session_id": True}, "session_id: an id is wanted, found True"),
+        ({"checklist": None}, "checklist: a list of texts is wanted, found None"),
+        ({"checklist": "Right?"}, r"checklist: a list of texts is wanted, found 'Right\?'"),
+        ({"checklist": ["Right?", 1]}, r"checklist\[1\]: a text is wanted, found 1"),
+        ({"conversation_input": "hello"}, "conversation_input: a list of messages is wanted, "),
+        (
+            {"conversation_input": [{"content": "x"}]},
+            r"conversation_input\[0\]: a message with \"role\" and \"content\" is wanted, found "
+            r"{'content': 'x'}",
+        ),
+        ({"conversation_input": ["x"]}, r"conversation_input\[0\]: a message with"),
+        (
+            {"conversation_input": [{"role": "user", "content": None}]},
+            r"conversation_input\[0\]\.content: a text is wanted, found None",
+        ),
+        (
+            {"conversation_input": [{"role": 1, "content": "x"}]},
+            r"conversation_input\[0\]\.role: a text is wanted, found 1",
+        ),
+        ({"references": ["r"]}, r"references: an object of .* is wanted, found \['r'\]"),
+        ({"references": {"gpt-4": ["r"]}}, r"references\.gpt-4: a text or null is wanted, found"),
+        ({"primary_tag": None}, "primary_tag: a text is wanted, found None"),
+        ({"secondary_tags": "Math"}, "secondary_tags: a list of texts is wanted, found 'Math'"),
+    ],
+)
+def test_a_task_s_field_of_another_form_is_named_with_what_was_found(tmp_path, change, message):
+    write(tmp_path, "tasks.jsonl", {**TASK, "session_id": "t"}, {**TASK, **change})
+    with pytest.raises(InputError, match=rf"tasks\.jsonl:2: {message}"):
+        read_questions(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (None, "choices: a list of one object or more with .* is wanted, found None"),
+        ([], r"choices: a list of one object or more .* is wanted, found \[\]"),
+        ([["ra"]], r"choices: a list of one object or more .* is wanted, found \[\['ra'\]\]"),
+        ([{"index": 0}], "choices: a list of one object or more with"),
+        ([{"turns": "ra"}], r"choices\[0\]\.turns: a list of texts is wanted, found 'ra'"),
+    ],
+)
+def test_a_reference_of_another_form_is_named_with_what_was_found(tmp_path, choices, message):
+    write(tmp_path, "question.jsonl", QUESTION)
+    write(tmp_path, "reference.jsonl", {**REFERENCE, "choices": choices})
+    with pytest.raises(InputError, match=rf"reference\.jsonl:1: {message}"):
+        read_questions(tmp_path)
+
+
+@pytest.mark.parametrize(("question", "reference"), [(1, "1"), ("1", 1)])
+def test_a_reference_is_found_whether_ids_are_numbers_or_texts(tmp_path, question, reference):
+    write(tmp_path, "question.jsonl", {**QUESTION, "question_id": question})
+    write(tmp_path, "reference.jsonl", {**REFERENCE, "question_id": reference})
+    assert [q.references for q in read_questions(tmp_path)] == [("ra", "rb")]
+
+
+@pytest.mark.parametrize("name", ["question.jsonl", "tasks.jsonl"])
+def test_a_file_without_a_question_is_an_error(tmp_path, name):
+    write(tmp_path, name, "")
+    with pytest.raises(InputError, match=rf"{name}: holds no question"):
         read_questions(tmp_path)
 
 
@@ -124,6 +201,25 @@ def test_temperatures_and_references_are_those_of_fastchat():
         ("[1]", r"question\.jsonl:2: a JSON object is wanted, found list"),
         ("5", r"question\.jsonl:2: a JSON object is wanted, found int"),
         ('{"question_id": 2, "turns": []}', r"question\.jsonl:2: the field 'category' is missing"),
+        (json.dumps({**QUESTION, "question_id": 2, "turns": []}), r"jsonl:2: turns: a list of one"),
+        (json.dumps({**QUESTION, "question_id": 2, "turns": "ab"}), r"jsonl:2: turns: a list of"),
+        (
+            json.dumps({**QUESTION, "question_id": 2, "turns": ["a", None]}),
+            r"jsonl:2: turns\[1\]: a text is wanted, found None",
+        ),
+        (
+            json.dumps({**QUESTION, "question_id": 2, "category": ["math"]}),
+            r"jsonl:2: category: a text is wanted, found \['math'\]",
+        ),
+        (
+            json.dumps({**QUESTION, "question_id": None}),
+            "jsonl:2: question_id: an id is wanted, found None",
+        ),
+        # ids are compared as the tables hold them, as texts
+        (
+            json.dumps({**QUESTION, "question_id": "1"}),
+            r"question\.jsonl:2: question_id '1' stands at .*question\.jsonl:1, too",
+        ),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, line, message):
@@ -136,9 +232,29 @@ def test_a_wrong_line_is_named(tmp_path, line, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"holds neither question\.jsonl \(MT-Bench\) nor tasks"):
         read_questions(tmp_path)
-    write(tmp_path, "question.jsonl", QUESTION)
-    with pytest.raises(InputError, match=r"reference\.jsonl: cannot be read \(No such file"):
+
+
+def test_a_task_s_id_that_stands_twice_is_named_with_both_rows(tmp_path):
+    write(tmp_path, "tasks.jsonl", TASK, "", {**TASK, "session_id": "t"}, TASK)
+    with pytest.raises(InputError, match=r"tasks\.jsonl:4: session_id 's' stands at .*\.jsonl:1"):
         read_questions(tmp_path)
+
+
+def test_without_a_file_of_references_there_are_none(tmp_path):
+    write(tmp_path, "question.jsonl", QUESTION)
+    [question] = read_questions(tmp_path)
+    assert (question.is_referenced, question.references) == (True, ())
+
+
+def test_categories_that_no_benchmark_has_are_told_with_their_temperature(tmp_path):
+    write(tmp_path, "tasks.jsonl", TASK)
+    tasks = read_questions(tmp_path)
+    odd = [{**QUESTION, "question_id": c, "category": c} for c in ("maths", "math", "cooking")]
+    write(tmp_path, "question.jsonl", *odd)
+    line = describe_unknown_categories("mt_bench", read_questions(tmp_path))
+    assert line.startswith("mt_bench: 'cooking', 'maths': none of MT-Bench's categories (writing, ")
+    assert line.endswith("so asked at temperature 0.7")
+    assert describe_unknown_categories("wildbench", tasks) is None
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="real data, not in Git: ../shared")

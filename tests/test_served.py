@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from endpoint import environment, serve
 from feedback_lens.calls import model_server
@@ -16,6 +17,7 @@ from feedback_lens.calls.request import Sampling, ask_user
 from feedback_lens.calls.served import open_model
 from feedback_lens.calls.store import ResponseStore
 from feedback_lens.errors import InputError
+from feedback_lens.stages.answer import main
 
 SERVER = Path(__file__).with_name("named_endpoint.py")
 
@@ -186,6 +188,7 @@ def test_a_server_of_another_model_is_refused_before_it_is_asked(folder, state, 
     [
         ("no_such_program {folder} {port}", "cannot be started .no_such_program"),
         ("vllm serve {folder}", "the place {port} is missing"),
+        ("serve --port {port}", "the place {folder}, {name} or {plain_name} is missing"),
         ("vllm serve '{folder} {port}", "mend its quotes"),
     ],
 )
@@ -193,6 +196,38 @@ def test_a_command_that_cannot_be_run_is_named(line, message, folder, state, mon
     monkeypatch.setenv("FEEDBACK_LENS_SERVER", line)
     with pytest.raises(InputError, match=message):
         ask(folder, "some question")
+
+
+@pytest.mark.parametrize("place", ["name", "plain_name"])
+def test_a_command_may_find_the_model_by_its_name_alone(place, folder, state, monkeypatch):
+    line = f"{sys.executable} {SERVER} --port {{port}} --name {{{place}}} --state {state}"
+    monkeypatch.setenv("FEEDBACK_LENS_SERVER", line)
+    assert len(ask(folder, "some question")) == 1
+
+
+def test_an_adapter_alone_is_refused_before_a_server_is_started(folder, state, monkeypatch):
+    (folder / "adapter_config.json").write_text("{}")
+    set_command(monkeypatch, state)
+    with pytest.raises(InputError, match=r"holds an adapter alone.*: answer.engine: local, or "):
+        ask(folder, "some question")
+    assert not state.is_file()
+
+
+def test_all_benchmarks_are_read_before_the_first_answer(folder, tmp_path, state, monkeypatch):
+    set_command(monkeypatch, state)
+    row = {"question_id": 1, "category": "cooking", "turns": ["some question"]}
+    for name, content in (("good", json.dumps(row)), ("bad", "{}")):
+        path = tmp_path / "questions" / name / "question.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    words = ["--model", folder, "--questions", tmp_path / "questions", "--engine", "endpoint"]
+    words += ["--answers", tmp_path / "answers", "--max_tokens", 9, "--seed", 1, "--benchmarks"]
+    result = CliRunner().invoke(main, [*map(str, words), "good", "--benchmarks", "bad"])
+    assert (result.exit_code, state.is_file()) == (1, False)
+    assert "bad/question.jsonl:1: the field 'question_id' is missing" in result.output
+    result = CliRunner().invoke(main, [*map(str, words), "good"])
+    assert result.exit_code == 0, result.output
+    assert "answer: good: 'cooking': none of MT-Bench's categories" in result.output
 
 
 def test_offline_and_in_planning_no_server_is_started(folder, state, monkeypatch):

@@ -105,8 +105,23 @@ def verdict(score, **others):
         (verdict(6), 6),
         # more keys do no harm: one of the published verdicts has one
         (verdict("3", note="n"), 3),
-        # no whole object: the first score in it
+        # code fences around the object
         (f"```json\n{verdict('4')}\n```", 4),
+        ('```json\n{"strengths":"a","score": 7}\n```', 7),
+        (f"\n```\n{verdict(7.5)}\n```\n", 7.5),
+        (f"```json\n{verdict(True)}\n```", None),
+        (f"```json\n{verdict('8/10')}\n```", None),
+        (f"```json\n{verdict(11)}\n```", None),
+        # the object's own score, not one that it quotes in an inner one
+        ('```json\n{"answer": {"score": "10"}, "score": "2"}\n```', 2),
+        # no whole object: the first score in it, one without quotes where none has quotes
+        (f"Mine: ```json\n{verdict(4)}\n```", 4),
+        ('It says {"score": 9}. {"score": "2"}', 2),
+        ('It says {"score": 9}. {"score": 2}', 9),
+        ('Mine: {"score": 7/10}', None),
+        ('Mine: {"score": -7}', None),
+        ('Mine: {"score": 70}', None),
+        ('Mine: {"score": 7', None),
         ('It says "score": "9". {"score": "2"}', 9),
         ('{"strengths": "broken " quotes", "score": "5"}', 5),
         (verdict("0"), None),

@@ -3,12 +3,22 @@
 Source: FastChat's `llm_judge` data files; the WildBench data set card.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from feedback_lens.benchmarks.question_rows import (
+    check_choices,
+    check_id,
+    check_messages,
+    check_references,
+    check_text,
+    check_texts,
+    check_turns,
+    read_lines,
+    read_unique,
+)
 from feedback_lens.errors import InputError
 
 # Source: FastChat llm_judge/common.py
@@ -22,6 +32,8 @@ TEMPERATURES = {
     "stem": 0.1,
     "humanities": 0.1,
 }
+# Source: FastChat llm_judge/gen_model_answer.py, for a category that it does not know
+OTHER_TEMPERATURE = 0.7
 REFERENCED = ("math", "reasoning", "coding")
 # Source: WildBench leaderboard/data_dir/_create_tables.py, task_group_new, at commit d6b8dca
 GROUPS = {
@@ -38,6 +50,15 @@ GROUPS = {
     "Data Analysis": "Math & Data Analysis",
     "Coding & Debugging": "Coding & Debugging",
 }
+_QUESTION_FIELDS = {"question_id": check_id, "category": check_text, "turns": check_turns}
+_REFERENCE_FIELDS = {"question_id": check_id, "choices": check_choices}
+_TASK_FIELDS = {
+    "session_id": check_id,
+    "conversation_input": check_messages,
+    "checklist": check_texts,
+    "primary_tag": check_text,
+}
+_TASK_EXTRAS = {"secondary_tags": check_texts, "references": check_references}
 
 
 @dataclass(frozen=True)
@@ -77,52 +98,66 @@ class Question:
 def read_questions(folder: Path) -> list[Question]:
     """The questions of a folder: `question.jsonl` (MT-Bench) or `tasks.jsonl` (WildBench).
 
+    MT-Bench's references stand in `reference.jsonl`; without that file there are none.
+
     Raises:
-        InputError: the folder holds neither, or a line lacks a field; the message names it.
+        InputError: the folder holds neither, or a file without a question; or a line lacks a
+            field, has one of another form, or the id of another; the message names it.
     """
     if (folder / "question.jsonl").is_file():
         return _read_mt_bench(folder)
     if (folder / "tasks.jsonl").is_file():
-        path = folder / "tasks.jsonl"
-        return [_read_task(row, path) for row in read_lines(path, _TASK_FIELDS)]
+        rows = read_unique(folder / "tasks.jsonl", _TASK_FIELDS, _TASK_EXTRAS)
+        return [_read_task(row, where) for where, row in rows]
     raise InputError(
         f"{folder}: holds neither question.jsonl (MT-Bench) nor tasks.jsonl (WildBench)"
     )
 
 
-_QUESTION_FIELDS = ("question_id", "category", "turns")
-_TASK_FIELDS = ("session_id", "conversation_input", "checklist", "primary_tag")
+def describe_unknown_categories(benchmark: str, questions: Sequence[Question]) -> str | None:
+    """One line on the categories that neither MT-Bench nor WildBench has; None without any."""
+    known = {*TEMPERATURES, *GROUPS.values()}
+    unknown = {name for question in questions for name in question.categories} - known
+    if not unknown:
+        return None
+    return (
+        f"{benchmark}: {', '.join(map(repr, sorted(unknown)))}: none of MT-Bench's categories "
+        f"({', '.join(TEMPERATURES)}), so asked at temperature {OTHER_TEMPERATURE}"
+    )
 
 
 def _read_mt_bench(folder: Path) -> list[Question]:
-    references = {
-        row["question_id"]: tuple(row["choices"][0]["turns"])
-        for row in read_lines(folder / "reference.jsonl", ("question_id", "choices"))
-    }
+    references = _read_references(folder / "reference.jsonl")
     return [
         Question(
             question_id=str(row["question_id"]),
             categories=(row["category"],),
             turns=tuple(row["turns"]),
             history=(),
-            references=references.get(row["question_id"], ()),
+            references=references.get(str(row["question_id"]), ()),
             checklist=(),
-            temperature=TEMPERATURES.get(row["category"], 0.7),
+            temperature=TEMPERATURES.get(row["category"], OTHER_TEMPERATURE),
         )
-        for row in read_lines(folder / "question.jsonl", _QUESTION_FIELDS)
+        for _, row in read_unique(folder / "question.jsonl", _QUESTION_FIELDS, {})
     ]
 
 
-def _read_task(row: Mapping[str, Any], path: Path) -> Question:
+def _read_references(path: Path) -> dict[str, tuple[str, ...]]:
+    rows = read_lines(path, _REFERENCE_FIELDS, {}) if path.exists() else []
+    # ids are compared as the tables hold them, as texts
+    return {str(row["question_id"]): tuple(row["choices"][0]["turns"]) for _, row in rows}
+
+
+def _read_task(row: Mapping[str, Any], where: str) -> Question:
     messages = [{"role": m["role"], "content": m["content"]} for m in row["conversation_input"]]
     if not messages or messages[-1]["role"] != "user":
         raise InputError(
-            f"{path}: session_id {row['session_id']!r}: conversation_input must end with a "
+            f"{where}: session_id {row['session_id']!r}: conversation_input must end with a "
             "message of the user"
         )
     return Question(
         question_id=str(row["session_id"]),
-        categories=_group_tags([row["primary_tag"], *(row.get("secondary_tags") or ())], path),
+        categories=_group_tags([row["primary_tag"], *(row.get("secondary_tags") or ())], where),
         turns=(messages[-1]["content"],),
         history=tuple(messages[:-1]),
         references=tuple(text for text in (row.get("references") or {}).values() if text)[:1],
@@ -131,38 +166,8 @@ def _read_task(row: Mapping[str, Any], path: Path) -> Question:
     )
 
 
-def _group_tags(tags: Sequence[str], path: Path) -> tuple[str, ...]:
+def _group_tags(tags: Sequence[str], where: str) -> tuple[str, ...]:
     unknown = [tag for tag in tags if tag not in GROUPS]
     if unknown:
-        raise InputError(f"{path}: the tag {unknown[0]!r} is none of {', '.join(GROUPS)}")
+        raise InputError(f"{where}: the tag {unknown[0]!r} is none of {', '.join(GROUPS)}")
     return tuple(dict.fromkeys(GROUPS[tag] for tag in tags))
-
-
-def read_lines(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
-    """The objects of a JSONL file, blank lines left out.
-
-    Raises:
-        InputError: the file cannot be read, or a line is no object or lacks a field; it is named.
-    """
-    rows = []
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    rows.append(_parse_line(line, fields, f"{path}:{number}"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    return rows
-
-
-def _parse_line(line: bytes, fields: Sequence[str], where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{where}: not JSON ({error})") from None
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: a JSON object is wanted, found {type(row).__name__}")
-    missing = [field for field in fields if field not in row]
-    if missing:
-        raise InputError(f"{where}: the field {missing[0]!r} is missing")
-    return row

@@ -7,10 +7,14 @@ from typing import Any
 
 from feedback_lens.axes import UNTRAINED, Axes, Model
 from feedback_lens.benchmarks.summary import Names, average, nest
-from feedback_lens.tables import read_json
+from feedback_lens.tables import check_names, read_json
 
 Card = Mapping[str, Any]
 Cards = Mapping[Model, Card]
+FIELDS = (
+    *("method", "preflight", "parameters", "loss", "rewards"),
+    *("held_out_loss", "held_out_reward_margin", "held_out_reward_margin_error"),
+)
 LOSS_POINTS = ("base", "corpus", "recipe", "seed", "step", "loss")
 
 
@@ -18,10 +22,10 @@ def read_cards(folder: Path, axes: Axes) -> dict[Model, dict[str, Any]]:
     """The cards `<base>/<corpus>/<recipe>/<seed>.json` of exactly the trained models.
 
     Raises:
-        InputError: a card is missing.
+        InputError: a card is missing, or lacks a field.
     """
     trained = [model for model in axes.models() if model.recipe != UNTRAINED]
-    return {model: read_json(folder / model.folder.with_suffix(".json")) for model in trained}
+    return {model: _read_card(folder / model.folder.with_suffix(".json")) for model in trained}
 
 
 def summarize_training(cards: Cards) -> dict[str, Any]:
@@ -44,6 +48,13 @@ def list_losses(cards: Cards) -> Iterator[dict[str, Any]]:
     for model, card in cards.items():
         for step, loss in card["loss"].items():
             yield {**model._asdict(), "step": int(step), "loss": loss}
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    card = read_json(path)
+    again = "`dvc repro train train_further` trains the model again"
+    check_names(path, "field", FIELDS, card, again)
+    return card
 
 
 def _summarize(cards: Sequence[Card]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def generate(
 ) -> list[Generated]:
     """The replies to prompts, which are tokens; without `max_tokens` a reply may fill the context.
 
-    The settings of decoding are the requests' own, not the model's.
+    The settings of decoding are the requests' own; of the model's own its end tokens alone count.
     """
     import torch
 

@@ -19,6 +19,7 @@ from feedback_lens.calls.models import (
     load_tokenizer,
     name_local_model,
     read_batch_size,
+    read_end_tokens,
 )
 from feedback_lens.calls.planning import current_plan
 from feedback_lens.calls.request import Delivery, Request, Response
@@ -128,13 +129,19 @@ def _load(folder: Path) -> tuple[Any, Any]:
     tokenizer = load_tokenizer(folder)
     device = choose_device()
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    model = load_causal_model(folder, dtype).to(device).eval()
-    # the request alone says how to sample
-    model.generation_config.update(do_sample=False, temperature=None, top_p=None, top_k=None)
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    if model.generation_config.eos_token_id is None:
-        model.generation_config.eos_token_id = tokenizer.eos_token_id
-    return model, tokenizer
+    model = load_causal_model(folder, dtype, _plain_decoding(folder, tokenizer))
+    return model.to(device).eval(), tokenizer
+
+
+def _plain_decoding(folder: Path, tokenizer: Any) -> Any:
+    from transformers import GenerationConfig
+
+    # the request alone says how to decode; of the model's own settings its end tokens stay
+    ends = read_end_tokens(folder)
+    return GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id if ends is None else ends,
+        pad_token_id=tokenizer.pad_token_id,
+    )
 
 
 def _encode(request: Request, tokenizer: Any, context: int, folder: Path) -> list[int]:

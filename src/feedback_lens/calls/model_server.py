@@ -36,7 +36,7 @@ class ModelServer:
     """The server of one model: `start` starts it once, `stop` ends it with all its children.
 
     Args:
-        command: what starts it, with the places `{folder}`, `{port}` and `{name}`, or
+        command: what starts it, with the place `{port}` and some of `{folder}`, `{name}`, and
             `{plain_name}` for servers that take no colon in it; no shell reads it.
         folder: the model's folder.
         name: the name under which it has to serve the model.
@@ -200,10 +200,11 @@ def _split(command: str) -> list[str]:
         raise InputError(
             f"{VARIABLE}={command!r}: cannot be read ({error}); mend its quotes"
         ) from None
-    missing = [place for place in ("{folder}", "{port}") if place not in command]
-    if missing or not words:
+    models = ("{folder}", "{name}", "{plain_name}")
+    if "{port}" not in command or not any(place in command for place in models):
+        missing = "{folder}, {name} or {plain_name}" if "{port}" in command else "{port}"
         raise InputError(
-            f"{VARIABLE}={command!r}: the place {(missing or ['{folder}'])[0]} is missing; such as "
+            f"{VARIABLE}={command!r}: the place {missing} is missing; such as "
             "vllm serve {folder} --served-model-name {name} --port {port}"
         )
     return words

@@ -87,8 +87,25 @@ def find_base(folder: Path) -> Path | None:
     return base
 
 
-def load_causal_model(folder: Path, dtype: Any) -> Any:
+def read_end_tokens(folder: Path) -> int | list[int] | None:
+    """The tokens that end a reply, of generation_config.json, or of config.json without that file.
+
+    Those of an adapter are its base's; null where the file names none.
+
+    Raises:
+        InputError: as `find_base`.
+    """
+    whole = find_base(folder) or folder
+    path = whole / "generation_config.json"
+    path = path if path.is_file() else whole / "config.json"
+    ends: int | list[int] | None = json.loads(path.read_text("utf-8")).get("eos_token_id")
+    return ends
+
+
+def load_causal_model(folder: Path, dtype: Any, decoding: Any = None) -> Any:
     """The language model of a folder; an adapter comes merged into its base.
+
+    `decoding`, a `GenerationConfig`, stands in for the folder's own, which then is not even read.
 
     Raises:
         InputError: as `find_base`.
@@ -97,7 +114,9 @@ def load_causal_model(folder: Path, dtype: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
     base = find_base(folder)
-    model = AutoModelForCausalLM.from_pretrained(base or folder, dtype=dtype)
+    model = AutoModelForCausalLM.from_pretrained(
+        base or folder, dtype=dtype, generation_config=decoding
+    )
     if base is None:
         return model
     from peft import PeftModel

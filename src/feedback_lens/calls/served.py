@@ -36,12 +36,15 @@ def open_model(purpose: str, folder: Path, engine: str) -> Iterator[Assistant]:
     children when the block is left, on Ctrl-C, SIGTERM and SIGHUP, too.
 
     Raises:
-        InputError: the folder holds no model, or the server does not serve it; the message says
-            what to set.
+        InputError: the folder holds no model (for a server: or an adapter alone), or the server
+            does not serve it; the message says what to set.
     """
     if engine == "local":
         yield open_local_assistant(purpose, folder)
         return
+    if (folder / "adapter_config.json").is_file():
+        mend = f"{purpose}.engine: local, or train.keep: float32 or bfloat16"
+        raise InputError(f"{folder}: holds an adapter alone: {mend}")
     name, plan = name_local_model(folder), current_plan()
     with _open_server(purpose, folder, name) as server:
         yield Assistant(

@@ -3,7 +3,7 @@ from pathlib import Path
 import click
 
 from feedback_lens.benchmarks.answering import ANSWERS, answer_questions, describe_cut_offs
-from feedback_lens.benchmarks.questions import read_questions
+from feedback_lens.benchmarks.questions import describe_unknown_categories, read_questions
 from feedback_lens.calls.served import ENGINES, open_model
 from feedback_lens.options import list_option, option, path_option
 from feedback_lens.tables import write_rows
@@ -27,9 +27,13 @@ def main(
     engine: str,
 ) -> None:
     """Let one model answer the benchmarks."""
+    asked = {name: read_questions(questions / name) for name in benchmarks}
+    for name, members in asked.items():
+        if line := describe_unknown_categories(name, members):
+            click.echo(f"answer: {line}", err=True)
     with open_model("answer", model, engine) as assistant:
-        for name in benchmarks:
-            rows = answer_questions(read_questions(questions / name), assistant, max_tokens, seed)
+        for name, members in asked.items():
+            rows = answer_questions(members, assistant, max_tokens, seed)
             write_rows(rows, answers / f"{name}.parquet", ANSWERS)
             if line := describe_cut_offs(name, rows, max_tokens):
                 click.echo(f"answer: {line}", err=True)

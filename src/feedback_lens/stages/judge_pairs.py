@@ -2,13 +2,14 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.axes import read_axes
 from feedback_lens.benchmarks.cells import read_answers
+from feedback_lens.benchmarks.judges.verdicts import check_verdicts, describe_unreferenced
 from feedback_lens.benchmarks.pairs.judging import PairJudge, judge_pairs
 from feedback_lens.benchmarks.pairs.pairing import PAIR_JUDGMENTS, find_opponents, list_pairs
 from feedback_lens.benchmarks.questions import read_questions
 from feedback_lens.calls.policy import AskPolicy, policy_options
 from feedback_lens.options import list_option, option, path_option
+from feedback_lens.params import read_axes
 from feedback_lens.tables import write_json, write_rows
 
 
@@ -44,16 +45,18 @@ def main(
     """Compare every model's answers with those of one recipe."""
     opponents = find_opponents(read_axes(params).models(), against)
     models = list(dict.fromkeys([*opponents, *opponents.values()]))
+    asked = {benchmark: read_questions(questions / benchmark) for benchmark in benchmarks}
+    for benchmark, members in asked.items():
+        if line := describe_unreferenced(benchmark, members):
+            click.echo(f"judge_pairs: {line}", err=True)
     pairs = {
-        benchmark: list_pairs(
-            read_answers(answers, models, benchmark),
-            opponents,
-            read_questions(questions / benchmark),
-        )
-        for benchmark in benchmarks
+        benchmark: list_pairs(read_answers(answers, models, benchmark), opponents, members)
+        for benchmark, members in asked.items()
     }
     judge = PairJudge(name, method, prompt, against, policy, structured, both_orders, repetitions)
-    for benchmark, (rows, counts) in judge_pairs(pairs, judge).items():
+    tables = judge_pairs(pairs, judge)
+    check_verdicts("judge_pairs", f"pair_judges.{name}", tables, method, prompt, policy)
+    for benchmark, (rows, counts) in tables.items():
         write_rows(rows, judgments / f"{benchmark}.parquet", PAIR_JUDGMENTS)
         write_json(counts, judgments / f"{benchmark}.json")
 

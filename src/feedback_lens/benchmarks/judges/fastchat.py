@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from feedback_lens.benchmarks.questions import Question, read_lines
+from feedback_lens.benchmarks.question_rows import check_text, read_lines
+from feedback_lens.benchmarks.questions import Question
 from feedback_lens.calls.request import Request, Sampling
 from feedback_lens.errors import InputError
 
@@ -39,15 +40,36 @@ def read_judge_prompts(path: Path) -> dict[str, JudgePrompt]:
     Raises:
         InputError: the file cannot be read, lacks one of them, or one has a place that is unknown.
     """
-    rows = read_lines(path, ("name", "system_prompt", "prompt_template"))
-    prompts = {
-        row["name"]: JudgePrompt(row["system_prompt"], row["prompt_template"]) for row in rows
-    }
-    for name in NAMES:
+    return read_prompts(path, dict.fromkeys(NAMES, _PLACES))
+
+
+def read_prompts(path: Path, places: Mapping[str, Sequence[str]]) -> dict[str, JudgePrompt]:
+    """The prompts of a judge_prompts.jsonl that `places` names, each with the places it may have.
+
+    Raises:
+        InputError: the file cannot be read, a line is no prompt, or a prompt is missing or has a
+            place that is unknown.
+    """
+    prompts = _read_all_prompts(path)
+    for name, known in places.items():
         if name not in prompts:
             raise InputError(f"{path}: the prompt {name!r} is missing; is it FastChat's own file?")
-        _check_places(prompts[name], f"{path}: the prompt {name!r}")
-    return {name: prompts[name] for name in NAMES}
+        _check_places(prompts[name], known, f"{path}: the prompt {name!r}")
+    return {name: prompts[name] for name in places}
+
+
+def _read_all_prompts(path: Path) -> dict[str, JudgePrompt]:
+    fields = dict.fromkeys(("name", "system_prompt", "prompt_template"), check_text)
+    try:
+        rows = read_lines(path, fields, {})
+    except InputError as error:
+        raise InputError(
+            f"{error.message}; the method fastchat takes FastChat's judge_prompts.jsonl "
+            "(docs/judging.md)"
+        ) from None
+    return {
+        row["name"]: JudgePrompt(row["system_prompt"], row["prompt_template"]) for _, row in rows
+    }
 
 
 def request_rating(
@@ -87,7 +109,10 @@ def find_fault(question: Question) -> str | None:
     if len(question.turns) > 2:
         return f"has {len(question.turns)} turns, where FastChat's prompts take one or two"
     if question.is_referenced and len(question.references) < len(question.turns):
-        return "lacks the reference answer that FastChat's prompt shows for its category"
+        return (
+            "lacks the reference answer that FastChat's prompt shows for its category "
+            "(reference.jsonl; docs/judging.md)"
+        )
     return None
 
 
@@ -111,8 +136,8 @@ def _fill_places(question: Question, answers: Sequence[str | None]) -> dict[str,
     return values
 
 
-def _check_places(prompt: JudgePrompt, where: str) -> None:
+def _check_places(prompt: JudgePrompt, places: Sequence[str], where: str) -> None:
     try:
-        prompt.template.format(**dict.fromkeys(_PLACES, ""))
+        prompt.template.format(**dict.fromkeys(places, ""))
     except (KeyError, ValueError, IndexError, AttributeError) as error:
         raise InputError(f"{where} has a place that is unknown ({error})") from None

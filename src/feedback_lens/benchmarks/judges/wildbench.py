@@ -20,6 +20,9 @@ PLACES = ("history", "user_query", "model_output", "checklist")
 JSON_OBJECT = {"type": "json_object"}
 _PLACE = re.compile(r"\{\$(\w+)\}")
 _SCORE = re.compile(r'"score"\s*:\s*"([^"]*)"')
+# the number ends as a value does: it is not the 7 of 7/10
+_UNQUOTED = re.compile(r'"score"\s*:\s*(-?[0-9]+(?:\.[0-9]+)?)\s*[,}]')
+_FENCED = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
 
 
 def read_template(path: Path) -> str:
@@ -73,13 +76,16 @@ def find_fault(question: Question) -> str | None:
 def read_score(text: str) -> float | None:
     """The `score` of the JSON object that a judgment is, else the first `"score": "x"` in it.
 
-    None where there is none, or outside 1 to 10. The published scores rest on whole objects alone:
-    what was no JSON was dropped.
+    The object may stand between code fences; x without quotes counts where none has quotes, as the
+    template asks for. None where there is none, or outside 1 to 10. The published scores rest on
+    whole objects alone: what was no JSON was dropped.
     """
+    whole = text.strip()
+    fenced = _FENCED.fullmatch(whole)
     try:
-        content: Any = json.loads(text.strip())
+        content: Any = json.loads(fenced[1] if fenced else whole)
     except (ValueError, RecursionError):
-        found = _SCORE.search(text)
+        found = _SCORE.search(text) or _UNQUOTED.search(text)
         content = {"score": found[1]} if found else None
     score = content.get("score") if isinstance(content, Mapping) else None
     return _read_number(score)

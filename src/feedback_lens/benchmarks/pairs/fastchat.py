@@ -10,12 +10,11 @@ Source: FastChat llm_judge/common.py (run_judge_pair), at commit 007ecd0.
 from collections.abc import Mapping
 from pathlib import Path
 
-from feedback_lens.benchmarks.judges.fastchat import JudgePrompt, describe_task
+from feedback_lens.benchmarks.judges.fastchat import JudgePrompt, describe_task, read_prompts
 from feedback_lens.benchmarks.pairs.pairing import Sides
 from feedback_lens.benchmarks.pairs.prompted import LETTERS
-from feedback_lens.benchmarks.questions import Question, read_lines
+from feedback_lens.benchmarks.questions import Question
 from feedback_lens.calls.request import Request, Sampling
-from feedback_lens.errors import InputError
 
 NAMES = ("pair-v2", "pair-math-v1", "pair-v2-multi-turn", "pair-math-v1-multi-turn")
 _FIRST_TURN = ("question", "answer_a", "answer_b", "ref_answer_1")
@@ -32,19 +31,10 @@ def read_pair_prompts(path: Path) -> dict[str, JudgePrompt]:
     Raises:
         InputError: the file cannot be read, lacks one of them, or one has a place that is unknown.
     """
-    rows = read_lines(path, ("name", "system_prompt", "prompt_template"))
-    prompts = {
-        row["name"]: JudgePrompt(row["system_prompt"], row["prompt_template"]) for row in rows
-    }
-    for name in NAMES:
-        if name not in prompts:
-            raise InputError(f"{path}: the prompt {name!r} is missing; is it FastChat's own file?")
-        places = _BOTH_TURNS if name.endswith("multi-turn") else _FIRST_TURN
-        try:
-            prompts[name].template.format(**dict.fromkeys(places, ""))
-        except (KeyError, ValueError, IndexError, AttributeError) as error:
-            raise InputError(f"{path}: the prompt {name!r}: a place is unknown ({error})") from None
-    return {name: prompts[name] for name in NAMES}
+    return read_prompts(
+        path,
+        {name: _BOTH_TURNS if name.endswith("multi-turn") else _FIRST_TURN for name in NAMES},
+    )
 
 
 def request_comparison(

@@ -50,7 +50,8 @@ def judge_pairs(pairs: Mapping[str, Sequence[Pair]], judge: PairJudge) -> dict[s
 
     An answer without text is judged as an empty one (`reference` leaves it unscored); a verdict
     that cannot be read is null, with the outcome `unreadable`. The method `reference` judges
-    once, in one order. A benchmark without pairs has an empty table. All requests go out as one batch.
+    once, in one order. All requests go out as one batch. A benchmark without pairs has an empty
+    table.
 
     Raises:
         InputError: the method is unknown or cannot judge a question, the prompt cannot be read, or
