@@ -2,8 +2,8 @@
 
 import yaml
 
-from feedback_lens.axes import read_axes
 from feedback_lens.benchmarks.judges.judging import JUDGMENTS
+from feedback_lens.params import read_axes
 from feedback_lens.tables import write_rows
 from judgments import judged
 
@@ -36,7 +36,7 @@ def write_params(folder, recipes=("kto",), seeds=(1, 2), further=NO_MODELS, judg
     run = {
         "profile": "sample",
         "detection": {"detectors": []},
-        "regeneration": {"regenerations": []},
+        "regeneration": {"regenerations": ["rand_scratch", "neg_scratch"]},
         "models": {**models, "recipes": list(recipes), "seeds": list(seeds)},
         "further_models": further,
         "untrained": {"bases": list(dict.fromkeys(["tiny", *further["bases"]]))},

@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {
     "run.detection.detectors": ["local", "prior"],
     "run.models.recipes": ["rand_scratch", "kto"],
     "run.models.seeds": [1],
-    "run.further_models": dict.fromkeys(("bases", "corpora", "recipes", "seeds"), []),
+    "run.further_models": {axis: [] for axis in ("bases", "corpora", "recipes", "seeds")},
     "run.regeneration.regenerations": ["rand_scratch", "neg_semantic"],
     "run.evaluation.benchmarks": ["mt_bench"],
     "judges.reference.benchmarks": ["mt_bench"],

@@ -73,6 +73,7 @@ def _write_replies(folder, corpus, scores, reply):
     found = {"reply": reply, "outcome": "answered", "model": "claude"}
     replies = [{"conversation_id": "c1", "turn": 1, **found}]
     write_rows(replies, folder / f"replies/{corpus}/neg_scratch.parquet", REPLIES)
+    write_rows([], folder / f"replies/{corpus}/rand_scratch.parquet", REPLIES)
     write_rows(scores, folder / f"scores/{corpus}.parquet", SCORES)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import yaml
 
 from feedback_lens.analysis.plots import write_points
-from feedback_lens.axes import read_axes
 from feedback_lens.feedback.local.calibration import ABSTENTION_POINTS, CALIBRATION_POINTS
 from feedback_lens.feedback.local.crossvalidation import (
     OutOfFold,
@@ -20,6 +19,7 @@ from feedback_lens.feedback.local.crossvalidation import (
     evaluate_out_of_fold,
 )
 from feedback_lens.logs.conversation import Conversation, Message
+from feedback_lens.params import read_axes
 from feedback_lens.tables import write_json
 from feedback_lens.training.splits import split_by_feedback
 from judged_rows import NO_MODELS, judge_entry
@@ -39,7 +39,7 @@ PARAMS = {
     "run": {
         "profile": "sample",
         "detection": {"detectors": ["local", "prompted", "prior"]},
-        "regeneration": {"regenerations": ["neg_scratch"]},
+        "regeneration": {"regenerations": ["neg_scratch", "rand_scratch"]},
         "models": {
             "bases": ["tiny"],
             "corpora": ["lmsys"],

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from feedback_lens.axes import JudgeAxes, Model, read_axes
+from feedback_lens.axes import JudgeAxes, Model
 from feedback_lens.errors import InputError
+from feedback_lens.params import read_axes
 from judged_rows import judge_entry, make_axes
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
@@ -100,6 +101,7 @@ def test_a_judge_judges_the_models_of_its_axes(judge: JudgeAxes, judged: list[Mo
     [
         ({**QWEN, "bases": ["tiny"]}, "tiny/lmsys/neg_scratch/1 is twice"),
         ({**QWEN, "corpora": ["other"]}, r"run\.further_models\.corpora: 'other' is none of"),
+        ({**QWEN, "seeds": [2, 2]}, r"run\.further_models\.seeds: 2 is twice; take one out"),
         ({**QWEN, "seeds": 1}, r"run\.further_models\.seeds: a list is wanted, found 1"),
         ({**QWEN, "bases": "qwen"}, r"further_models\.bases: a list is wanted, found 'qwen'"),
         ({"bases": []}, r"run\.further_models\.corpora is missing"),
@@ -110,6 +112,52 @@ def test_a_wrong_second_product_is_named(
 ) -> None:
     with pytest.raises(InputError, match=rf"params\.yaml: .*{message}"):
         make_axes(tmp_path, recipes=["neg_scratch"], seeds=[1], further=further)
+
+
+@pytest.mark.parametrize("further", [{"seeds": []}, {"bases": [], "recipes": []}])
+def test_a_product_with_an_empty_axis_beside_filled_ones_is_refused(
+    tmp_path: Path, further: dict[str, object]
+) -> None:
+    empty = " and ".join(further)
+    message = (
+        rf"run\.further_models: {empty} without an entry, so that nothing is trained; .* all of"
+    )
+    with pytest.raises(InputError, match=message):
+        make_axes(tmp_path, further={**QWEN, **further})
+
+
+def test_an_empty_axis_of_the_first_product_is_named_and_not_the_judge_of_pairs(
+    tmp_path: Path,
+) -> None:
+    run = yaml.safe_load(PARAMS.read_text())["run"]
+    path = edit(tmp_path, "run", {**run, "models": {**run["models"], "seeds": []}})
+    with pytest.raises(InputError, match=r"run\.models: seeds without an entry"):
+        read_axes(path)
+
+
+def test_a_product_that_is_empty_trains_nothing(tmp_path: Path) -> None:
+    params = yaml.safe_load(PARAMS.read_text())
+    empty: dict[str, list[str]] = {axis: [] for axis in ("bases", "corpora", "recipes", "seeds")}
+    params["run"] |= {"models": empty, "further_models": empty}
+    params["pair_judges"] = {}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(params))
+    assert read_axes(path).models() == [Model("tiny", None, "base", None)]
+
+
+@pytest.mark.parametrize("recipe", ["neg_scrach", "pos_scratch", "kto_rand_scratch", 3])
+def test_a_recipe_that_there_is_not_is_named_and_not_the_judge_of_pairs(
+    tmp_path: Path, recipe: object
+) -> None:
+    run = yaml.safe_load(PARAMS.read_text())["run"]
+    models = {**run["models"], "recipes": [recipe, "kto"]}
+    path = edit(tmp_path, "run", {**run, "models": models})
+    message = (
+        rf"params\.yaml: run\.models\.recipes: {recipe!r} is unknown; kto, rand_scratch, .*, "
+        "kto_neg_scratch, kto_neg_semantic are known; .* put it under run.regeneration.regenerations"
+    )
+    with pytest.raises(InputError, match=message):
+        read_axes(path)
 
 
 @pytest.mark.parametrize(

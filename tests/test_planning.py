@@ -12,7 +12,7 @@ from feedback_lens.calls.request import Delivery, Response, Sampling, ask_user
 from feedback_lens.calls.store import ResponseStore
 from feedback_lens.errors import InputError
 from feedback_lens.planning.bounds import bound_calls, count_answers
-from feedback_lens.planning.cautions import tell_missing
+from feedback_lens.planning.cautions import tell_missing, tell_wrong_entries
 from feedback_lens.planning.cost import Cost, Pace
 from feedback_lens.planning.demands import ASKING, Basis, CellDemand, asks_a_model
 from feedback_lens.planning.lines import Line, Measures, make_lines
@@ -232,8 +232,13 @@ def test_a_rating_asks_twice_of_each_prompt_of_the_splits() -> None:
 
 
 RUN = {
-    "models": {"bases": ["b"], "corpora": ["c"], "recipes": ["r", "kto"], "seeds": [1, 2, 3]},
-    "further_models": {"bases": ["q"], "corpora": ["c"], "recipes": ["r"], "seeds": [1]},
+    "models": {
+        "bases": ["b"],
+        "corpora": ["c"],
+        "recipes": ["rand_scratch", "kto"],
+        "seeds": [1, 2, 3],
+    },
+    "further_models": {"bases": ["q"], "corpora": ["c"], "recipes": ["rand_scratch"], "seeds": [1]},
     "untrained": {"bases": ["b", "q"]},
 }
 QUESTIONS = PROJECT / "data/benchmarks"
@@ -268,7 +273,7 @@ def test_a_judge_of_some_models_asks_of_these_alone(tmp_path: Path) -> None:
 
 
 def test_pairs_are_asked_in_both_orders_of_every_model_with_an_opponent(tmp_path: Path) -> None:
-    words = "--method pair --benchmarks mt_bench --repetitions 3 --against r"
+    words = "--method pair --benchmarks mt_bench --repetitions 3 --against rand_scratch"
     own = judging(tmp_path, "judge_pairs", *words.split(), "--both_orders")
     # of kto three seeds; the recipe itself and the bases meet no one
     assert bound_calls(own, pipeline(own)) == {"judge_pairs of mt_bench": 3 * 24 * 3 * 2}
@@ -292,6 +297,39 @@ def test_a_published_benchmark_counts_as_published_while_its_files_are_missing(
     answering = [cell(f"answer@{n}", *words.split(), "--seed", "1") for n in range(3)]
     assert count_answers(pipeline(own, *answering)) == 3 * 160
     assert count_answers(pipeline(*answering)) == 3 * 24
+
+
+def test_a_missing_file_of_the_paper_is_told_with_the_page_that_says_whence() -> None:
+    own = replace(cell("ingest@own"), missing=("data/raw/own", "data/gold/own"))
+    raw, gold = tell_missing(pipeline(own))
+    assert raw.endswith("an input of ingest@own; put it there (the paper's: docs/paper.md)")
+    assert gold.endswith("an input of ingest@own; put it there, or `dvc pull` what was pushed")
+    assert (PROJECT / "docs/paper.md").is_file()
+
+
+def test_axes_that_stages_would_refuse_are_told_once(tmp_path: Path) -> None:
+    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    params["run"]["models"]["recipes"] = ["neg_scrach"]
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(params))
+    readers = [cell(f"{name}@own", "--params", str(path)) for name in ("assemble", "judge")]
+    [told] = tell_wrong_entries(pipeline(*readers))
+    assert told.startswith(f"would stop: {path}: run.models.recipes: 'neg_scrach' is unknown")
+    settled = [replace(reader, state="up_to_date") for reader in readers]
+    assert list(tell_wrong_entries(pipeline(*settled))) == []
+    path.write_text((PROJECT / "params.yaml").read_text())
+    assert list(tell_wrong_entries(pipeline(*readers))) == []
+
+
+def test_a_model_to_fetch_without_a_revision_is_named_by_its_parameter() -> None:
+    words = "--source", "org/own", "--chat_template", "own", "--model", "models/own"
+    base = cell("fetch_model@own", *words)
+    reward = replace(cell("fetch_model_reward@own", *words), module="fetch_model")
+    pinned = cell("fetch_model@pinned", *words, "--revision", "abc")
+    assert list(tell_wrong_entries(pipeline(base, reward, pinned))) == [
+        f"would stop: {section}.own.revision is missing; a folder takes null"
+        for section in ("base_models", "reward_models")
+    ]
 
 
 def test_what_a_stage_makes_is_not_missing() -> None:

@@ -54,7 +54,7 @@ def test_each_stage_sends_what_was_planned_for_it(project: Project) -> None:
             ("label", "label_gold", "rate_prompts", "regenerate", "judge", "judge_pairs"),
             "parameters",
         )
-        assert fresh["run_first"] == ["answer_base", "fit_detector", "ingest"]
+        assert fresh["run_first"] == ["fit_detector", "ingest"]
         assert fresh["total"]["is_complete"] is False
         for stage in ("rate_prompt_sets", "label", "label_gold", "rate_prompts", "regenerate"):
             if first := read_plan(project, settings, stage)["run_first"]:

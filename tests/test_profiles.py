@@ -15,7 +15,8 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from feedback_lens.axes import Axes, read_axes
+from feedback_lens.axes import Axes
+from feedback_lens.params import read_axes
 from pipeline_project import Project
 
 PROJECT = Path(__file__).parents[1]
@@ -78,6 +79,19 @@ def test_models_are_pinned_to_a_commit(path: Path) -> None:
     for section in ("base_models", "reward_models"):
         for entry in content[section].values():
             assert re.fullmatch(r"[0-9a-f]{40}", entry["revision"])
+
+
+def test_the_page_on_the_paper_says_where_each_of_its_files_comes_from() -> None:
+    page = (PROJECT / "docs/paper.md").read_text()
+    told = set(re.findall(r"^\| `(data/raw/\w+)` \|", page, re.MULTILINE))
+    read_by_profile = set(re.findall(r"\bdata/raw/\w+", PAPER.read_text()))
+    assert told == read_by_profile
+    judging = (PROJECT / "docs/judging.md").read_text()
+    fetched = {
+        f"data/raw/benchmarks/{name}"
+        for name in re.findall(r"^dvc get .* -o (\S+)$", judging, re.MULTILINE)
+    }
+    assert {judge["prompt"] for judge in read(PAPER)["judges"].values()} <= fetched
 
 
 def make_project(folder: Path) -> Path:
@@ -242,6 +256,8 @@ def test_the_plan_prices_the_paper_on_a_clone_without_data(tmp_path: Path) -> No
     usd = (80_000 * 200 + 40_000 * 845) * 0.15 / 1e6 + 120_000 * 311 * 0.60 / 1e6
     assert lines["regenerate"]["estimate"]["usd"] == pytest.approx(usd) == pytest.approx(29.862)
     assert (plan["trainings"], plan["local_answers"]) == (110, 113 * (160 + 1024))
+    # what waits for a model to download is not proposed, nor are models to train
+    assert plan["run_first"] == ["fit_detector", "ingest"]
     missing = [w.split(" is missing")[0] for w in plan["warnings"] if " is missing" in w]
     raw = ("lmsys", "wildchat", "multiturn_feedback", "lima", "benchmarks")
     assert {f"would stop: data/raw/{name}" for name in raw} <= set(missing)

@@ -2,13 +2,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
 from dialogues import record
 from feedback_lens.calls.policy import AskPolicy
 from feedback_lens.calls.request import Response, Sampling
 from feedback_lens.errors import InputError
 from feedback_lens.prompts import read_prompt
+from feedback_lens.stages.regenerate import main
 from feedback_lens.tables import read_rows, write_rows
 from feedback_lens.training.regeneration import (
     METHODS,
@@ -18,6 +21,7 @@ from feedback_lens.training.regeneration import (
     regenerate_replies,
     request_reply,
 )
+from feedback_lens.training.splits import SPLITS
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
 SAMPLING = Sampling(temperature=1.0, max_tokens=1024)
@@ -193,3 +197,26 @@ def test_a_template_without_its_place_is_an_error(tmp_path):
     (tmp_path / "regenerate_semantic.txt").write_text("Revise {prompt}")
     with pytest.raises(InputError, match=r"regenerate_semantic\.txt: the place \{exchange\}"):
         regenerate([], "neg_semantic", tmp_path, prompts=tmp_path)
+
+
+def test_splits_of_an_earlier_version_are_named_with_the_stage_that_makes_them(tmp_path):
+    earlier = pa.schema([field for field in SPLITS if field.name != "earlier"])
+    write_rows([{**row("neg", "a"), "user_id": None}], tmp_path / "s.parquet", earlier)
+    options = {
+        "splits": tmp_path / "s.parquet",
+        "regeneration": "neg_scratch",
+        "prompts": PROMPTS,
+        "replies": tmp_path / "r.parquet",
+        "counts": tmp_path / "c.json",
+        "assistant": tmp_path / "assistant",
+        "model": "claude",
+        "temperature": 1,
+        "max_tokens": 9,
+        "reasoning_effort": None,
+        "reasks": 0,
+    }
+    line = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    result = CliRunner().invoke(main, line)
+    assert result.exit_code == 1
+    assert "s.parquet: no column 'earlier'" in result.output
+    assert "`dvc repro split` makes it again" in result.output

@@ -1,7 +1,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from feedback_lens.axes import ModelGroup, read_axes
+from feedback_lens.axes import ModelGroup
+from feedback_lens.params import read_axes
 from feedback_lens.results import list_results
 from feedback_lens.tables import write_json
 

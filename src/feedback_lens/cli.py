@@ -3,8 +3,8 @@ from pathlib import Path
 import click
 
 from feedback_lens.annotate_command import annotate
-from feedback_lens.axes import read_axes
 from feedback_lens.errors import InputError
+from feedback_lens.params import read_axes
 from feedback_lens.plan_command import plan
 from feedback_lens.results import list_results
 from feedback_lens.store_commands import store

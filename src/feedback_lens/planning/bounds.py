@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from feedback_lens.analysis.prompt_sets import read_prompt_set
-from feedback_lens.axes import JudgeAxes, read_axes
+from feedback_lens.axes import JudgeAxes
 from feedback_lens.benchmarks.pairs.pairing import find_opponents
 from feedback_lens.benchmarks.questions import read_questions
 from feedback_lens.errors import InputError
 from feedback_lens.logs.rawfiles import read_raw_rows
+from feedback_lens.params import read_axes
 from feedback_lens.planning.pipeline import Cell, Pipeline
 from feedback_lens.training.regeneration import parse_regeneration
 

@@ -22,6 +22,7 @@ from feedback_lens.calls.store import ResponseStore
 from feedback_lens.errors import InputError
 from feedback_lens.moderation.asking import find_obstacle as find_scorer_obstacle
 from feedback_lens.moderation.scorers import ScoringPolicy, build_scorer
+from feedback_lens.params import read_axes
 from feedback_lens.planning.bounds import PUBLISHED
 from feedback_lens.planning.cost import Cost
 from feedback_lens.planning.demands import asked_model
@@ -29,6 +30,7 @@ from feedback_lens.planning.lines import Line
 from feedback_lens.planning.pipeline import Cell, Pipeline
 
 STALE_DAYS = 180
+RAW = Path("data/raw")
 
 
 def find_cautions(
@@ -53,9 +55,11 @@ def tell_missing(pipeline: Pipeline) -> Iterator[str]:
     """Sentences on inputs that are not there and that no stage makes, and what follows."""
     for path, names in pipeline.missing.items():
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        is_raw = RAW in path.parents
+        mend = "(the paper's: docs/paper.md)" if is_raw else "or `dvc pull` what was pushed"
         yield (
-            f"would stop: {path} is missing, an input of {names[0]}{others}; put it there, or "
-            "`dvc pull` what was pushed"
+            f"would stop: {path} is missing, an input of {names[0]}{others}; put it there"
+            f"{' ' if is_raw else ', '}{mend}"
         )
     published = {
         f"{name} ({PUBLISHED[name]:,} turns)"
@@ -69,6 +73,22 @@ def tell_missing(pipeline: Pipeline) -> Iterator[str]:
             f"counted as published: {' and '.join(sorted(published))}; as files of the benchmarks "
             "are missing, the questions that are there are not taken for those to come"
         )
+
+
+def tell_wrong_entries(pipeline: Pipeline) -> Iterator[str]:
+    """Sentences on entries of params.yaml that stages would refuse: axes, models to fetch."""
+    running = [cell for cell in pipeline.cells.values() if cell.state == "runs"]
+    for params in dict.fromkeys(cell.find_argument("--params") for cell in running):
+        try:
+            if params is not None:
+                read_axes(Path(params))
+        except InputError as error:
+            yield f"would stop: {error.message}"
+    for cell in running:
+        if cell.module == "fetch_model" and cell.find_argument("--revision") is None:
+            section = "reward_models" if cell.stage.endswith("reward") else "base_models"
+            name = cell.name.partition("@")[2]
+            yield f"would stop: {section}.{name}.revision is missing; a folder takes null"
 
 
 def age_warning(today: date) -> str | None:

@@ -67,6 +67,11 @@ class Cell:
         arguments = list(self.arguments)
         return self.command.make_context(self.name, arguments, resilient_parsing=True).params
 
+    def find_argument(self, option: str) -> str | None:
+        """The word behind an option, found without importing the stage; None: not there."""
+        following = dict(zip(self.arguments, self.arguments[1:], strict=False))
+        return following.get(option)
+
 
 @dataclass(frozen=True)
 class Pipeline:

@@ -10,12 +10,15 @@ from feedback_lens.calls.catalog import catalog_date, read_facts
 from feedback_lens.calls.store import default_store_path
 from feedback_lens.errors import InputError
 from feedback_lens.planning.bounds import count_answers
-from feedback_lens.planning.cautions import find_cautions, tell_missing
+from feedback_lens.planning.cautions import find_cautions, tell_missing, tell_wrong_entries
 from feedback_lens.planning.cost import Pace, read_pace
 from feedback_lens.planning.demands import CellDemand, asks_a_model, find_demands
 from feedback_lens.planning.lines import Line, Measures, make_lines
 from feedback_lens.planning.pipeline import Cell, Pipeline, read_pipeline
 from feedback_lens.planning.rates import Rates, measure_rates
+
+# they download or train one, which takes hours where it is no stand-in
+MAKE_MODELS = ("fetch_model", "train_base", "train_reward", "train")
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class Plan:
 
     `settled` are the asking cells that are up to date or come from DVC's cache; `trainings` the
     models to train; `answers` the replies that these and their bases would write to the benchmarks
-    (at most; null: unknown); `first` the stages that ask nothing and, once run, let more be known
-    exactly.
+    (at most; null: unknown); `first` the stages that ask nothing, need no model that is still to be
+    made, and, once run, let more be known exactly.
     """
 
     lines: tuple[Line, ...]
@@ -72,6 +75,7 @@ def make_plan(
             answers=_count_answers(pipeline),
             first=tuple(_find_first(demands, pipeline)),
             warnings=(
+                *tell_wrong_entries(pipeline),
                 *tell_missing(pipeline),
                 *find_cautions(lines, asking, store, pace.provider, today),
             ),
@@ -99,14 +103,22 @@ def _count_answers(pipeline: Pipeline) -> int | None:
 
 
 def _find_first(demands: Sequence[CellDemand], pipeline: Pipeline) -> list[str]:
-    """The stages to run for exact figures: those in which nothing is paid, the last of a line."""
-    paying = {d.cell.name for d in demands if d.basis != "exact" or d.calls}
+    """The stages to run for exact figures: those in which nothing is paid, the last of a line.
+
+    None that makes a model, or waits for one.
+    """
+    costly = {d.cell.name for d in demands if d.basis != "exact" or d.calls}
+    costly |= {
+        cell.name
+        for cell in pipeline.cells.values()
+        if cell.module in MAKE_MODELS and cell.state == "runs"
+    }
     waiting = [demand.cell for demand in demands if demand.basis != "exact"]
     before = {cell.name: cell for waits in waiting for cell in pipeline.upstream(waits)}
     free = [
         cell
         for name, cell in before.items()
-        if cell.state != "up_to_date" and not paying & {name, *cell.upstream}
+        if cell.state != "up_to_date" and not costly & {name, *cell.upstream}
     ]
     passed = {name for cell in free for name in cell.upstream}
     return sorted({cell.stage for cell in free if cell.name not in passed})

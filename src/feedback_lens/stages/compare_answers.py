@@ -2,10 +2,10 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.axes import read_axes
 from feedback_lens.benchmarks.pairs.pairing import read_pair_judgments
 from feedback_lens.benchmarks.pairs.summary import compare_answers
 from feedback_lens.options import option, path_option
+from feedback_lens.params import read_axes
 from feedback_lens.tables import write_json
 
 

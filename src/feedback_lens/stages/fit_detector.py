@@ -3,7 +3,6 @@ from pathlib import Path
 import click
 
 from feedback_lens.analysis.plots import write_points
-from feedback_lens.axes import read_axes
 from feedback_lens.feedback.local.calibration import ABSTENTION_POINTS, CALIBRATION_POINTS
 from feedback_lens.feedback.local.crossvalidation import (
     draw_abstention,
@@ -14,6 +13,7 @@ from feedback_lens.feedback.local.crossvalidation import (
 from feedback_lens.feedback.local.detector import fit_detector, save_detector
 from feedback_lens.feedback.local.fitting_gold import read_fitting_gold
 from feedback_lens.options import list_option, option, path_option
+from feedback_lens.params import read_axes
 from feedback_lens.tables import write_json
 
 

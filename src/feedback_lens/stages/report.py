@@ -2,8 +2,8 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.axes import read_axes
 from feedback_lens.options import option, path_option
+from feedback_lens.params import read_axes
 from feedback_lens.report.browser import read_shown
 from feedback_lens.report.inputs import read_inputs
 from feedback_lens.report.page import build_page, write_page

@@ -3,7 +3,6 @@ from pathlib import Path
 import click
 
 from feedback_lens.analysis.plots import write_points
-from feedback_lens.axes import read_axes
 from feedback_lens.benchmarks.cells import read_judgments
 from feedback_lens.benchmarks.score_details import describe
 from feedback_lens.benchmarks.summary import SCORE_POINTS, list_scores, summarize
@@ -14,6 +13,7 @@ from feedback_lens.benchmarks.training_summary import (
     summarize_training,
 )
 from feedback_lens.options import path_option
+from feedback_lens.params import read_axes
 from feedback_lens.tables import write_json
 
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import click
 
-from feedback_lens.axes import read_axes
 from feedback_lens.calls.catalog import read_prices
 from feedback_lens.calls.usage import read_counts, summarize_usage
 from feedback_lens.options import path_option
+from feedback_lens.params import read_axes
 from feedback_lens.tables import write_json
 
 
