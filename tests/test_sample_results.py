@@ -26,6 +26,22 @@ def test_the_loss_on_replies_kept_apart_falls_by_training(corpus: str, recipe: s
     assert loss["after"] < loss["before"]
 
 
+@pytest.mark.parametrize("corpus", TRAINING)
+def test_kto_on_regenerated_over_criticized_replies_widens_the_margin_of_others(
+    corpus: str,
+) -> None:
+    figures = TRAINING[corpus]["kto_neg_semantic"]
+    assert figures["held_out_reward_margin"] > figures["held_out_reward_margin_error"]
+    assert figures["held_out_loss"]["after"] < figures["held_out_loss"]["before"]
+
+
+@pytest.mark.parametrize("corpus", TRAINING)
+def test_the_paper_s_kto_widens_the_margin_of_the_rows_it_trains_on_alone(corpus: str) -> None:
+    figures = TRAINING[corpus]["kto"]
+    assert figures["trained_reward_margin"] > 1
+    assert figures["held_out_reward_margin"] < figures["held_out_reward_margin_error"]
+
+
 def test_the_local_detector_beats_the_baselines_on_folds_it_did_not_see() -> None:
     evaluation = read_json(METRICS / "fit_detector.json")
     local = evaluation["local"]
