@@ -23,10 +23,10 @@ results: setup
 test test-fast: export HF_HUB_OFFLINE = 1
 
 test: setup
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup
-	pytest -n 2 --dist loadfile -m "not pipeline and not training"
+	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not pipeline and not training"
 
 check: setup
 	ruff format --check .

@@ -1,5 +1,6 @@
 import os
 
+import pytest
 from hypothesis import settings
 
 # how long an example takes says more of the machine than of the code
@@ -8,3 +9,10 @@ settings.load_profile("no_deadline")
 
 # read once, by whichever test imports transformers first
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests take minutes go first: at the end one process would be left alone."""
+    slow = {item.path for item in items if item.get_closest_marker("pipeline")}
+    training = {item.path for item in items if item.get_closest_marker("training")}
+    items.sort(key=lambda item: (item.path not in slow, item.path not in training))

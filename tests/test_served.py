@@ -290,6 +290,8 @@ def test_a_signal_to_the_stage_ends_the_server_too(number, folder, tmp_path, sta
         [sys.executable, "-m", "feedback_lens.stages.answer", *words],
         stderr=subprocess.PIPE,
         text=True,
+        # nohup and shells in the background hand down that a signal is ignored
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while asked(state) < 1 and time.monotonic() < deadline:
