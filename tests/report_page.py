@@ -33,7 +33,12 @@ def lines_of(page, anchor):
 
 
 def conversations_of(page):
-    return json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    return data_of(page, "conversations")
+
+
+def data_of(page, name):
+    """A piece of the page's data."""
+    return json.loads(re.search(rf'id="{name}-data">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def build(arguments):

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from feedback_lens.report.charts import CHARACTER, draw_stacks
-from feedback_lens.report.svg import WIDTH
+from feedback_lens.report.plots.charts import CHARACTER, draw_stacks
+from feedback_lens.report.plots.svg import WIDTH
 from report_page import build
 from report_world import write_world
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from feedback_lens.params import read_axes
-from feedback_lens.report.reasons import OTHERS, WRITTEN, about_data
+from feedback_lens.report.tables.reasons import OTHERS, WRITTEN, about_data
 from report_page import build, rows_of, section_of
 from report_world import PARAMS, write_world
 

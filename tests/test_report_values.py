@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import feedback_lens.report
-from feedback_lens.report.boxes import Box, measure_box
-from feedback_lens.report.charts import list_ticks
 from feedback_lens.report.names import match_gold_set
-from feedback_lens.report.page import escape_json
-from feedback_lens.report.series import COLORS, number_series
-from feedback_lens.report.svg import draw_text
-from feedback_lens.report.values import (
+from feedback_lens.report.page.build import escape_json
+from feedback_lens.report.plots.boxes import Box, measure_box
+from feedback_lens.report.plots.charts import list_ticks
+from feedback_lens.report.plots.series import COLORS, number_series
+from feedback_lens.report.plots.svg import draw_text
+from feedback_lens.report.tables.values import (
     compare,
     ours,
     ours_with_interval,
@@ -113,5 +113,5 @@ def test_no_corpus_is_lost_when_colors_run_out():
     styles, named = zip(*number_series(names), strict=True)
     assert list(named) == names
     assert len(set(styles)) == COLORS
-    style_sheet = (Path(feedback_lens.report.__file__).parent / "style.css").read_text()
+    style_sheet = (Path(feedback_lens.report.__file__).parent / "page/style.css").read_text()
     assert all(f"\n.{style}" in style_sheet for style in styles)

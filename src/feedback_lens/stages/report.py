@@ -4,9 +4,9 @@ import click
 
 from feedback_lens.options import option, path_option
 from feedback_lens.params import read_axes
-from feedback_lens.report.browser import read_shown
+from feedback_lens.report.browsers.conversations import read_shown
 from feedback_lens.report.inputs import read_inputs
-from feedback_lens.report.page import build_page, write_page
+from feedback_lens.report.page.build import build_page, write_page
 
 
 @click.command()

@@ -1,0 +1,126 @@
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from feedback_lens.feedback.labels import DESCRIPTIONS
+from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.lineage import list_lineage, open_page
+from feedback_lens.report.plots.charts import Chart
+from feedback_lens.report.plots.detection import list_detection_charts
+from feedback_lens.report.plots.feedback import list_feedback_charts
+from feedback_lens.report.plots.prompt import list_prompt_charts
+from feedback_lens.report.plots.score import draw_losses, draw_scores, draw_win_rates
+from feedback_lens.report.tables.agreement import list_agreement_tables
+from feedback_lens.report.tables.detection import list_detection_tables
+from feedback_lens.report.tables.feedback import list_feedback_tables
+from feedback_lens.report.tables.local import list_local_tables
+from feedback_lens.report.tables.quality import compare_benchmarks, compare_quality, show_quality
+from feedback_lens.report.tables.refusal import list_refusal_tables
+from feedback_lens.report.tables.reply import list_reply_tables
+from feedback_lens.report.tables.score import list_score_tables
+from feedback_lens.report.tables.significance import list_significance_tables
+from feedback_lens.report.tables.toxicity import show_rank_tests, show_toxicity
+from feedback_lens.report.tables.training import list_training_tables
+from feedback_lens.report.tables.training_set import list_training_set_tables
+from feedback_lens.report.tables.values import Table
+from feedback_lens.tables import replaced
+
+STYLES = ("style.css", "conversations.css")
+SCRIPTS = ("shared.js", "conversations.js")
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of the page, which the page's policy lets run by its hash alone."""
+
+    text: Markup
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of the text, in base64."""
+        return b64encode(sha256(self.text.encode()).digest()).decode()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: tables, and the charts below them."""
+
+    title: str
+    tables: Sequence[Table]
+    charts: Sequence[Chart]
+
+
+def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> str:
+    """The report as one HTML page that loads nothing; the same inputs give the same bytes.
+
+    `conversations` are as `show_conversation` gives them.
+    """
+    environment = Environment(
+        loader=PackageLoader("feedback_lens.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("template.html").render(
+        first_line=open_page(inputs),
+        lineage=list_lineage(inputs),
+        sections=_list_sections(inputs),
+        labels=DESCRIPTIONS,
+        corpora=list(inputs.axes.corpora),
+        data={"conversations": escape_json(conversations)},
+        styles=[Markup(_read(name)) for name in STYLES],
+        scripts=[Script(Markup(_read(name))) for name in SCRIPTS],
+    )
+
+
+def _list_sections(inputs: Inputs) -> list[Section]:
+    feedback = [*list_feedback_tables(inputs), *list_agreement_tables(inputs)]
+    detectors = [*list_detection_tables(inputs), *list_local_tables(inputs)]
+    prompts = [
+        show_toxicity(inputs),
+        show_quality(inputs),
+        show_rank_tests(inputs),
+        compare_quality(inputs),
+        compare_benchmarks(inputs),
+    ]
+    replies = [*list_refusal_tables(inputs), *list_reply_tables(inputs)]
+    training = [
+        *list_training_set_tables(inputs),
+        *list_training_tables(inputs),
+        *list_significance_tables(inputs),
+        *list_score_tables(inputs),
+    ]
+    return [
+        Section("Feedback", feedback, list_feedback_charts(inputs)),
+        Section("Detectors", detectors, list_detection_charts(inputs)),
+        Section("Prompts", prompts, list_prompt_charts(inputs)),
+        Section("Replies", replies, draw_win_rates(inputs)),
+        Section("Training", training, [*draw_scores(inputs), *draw_losses(inputs)]),
+    ]
+
+
+def write_page(page: str, path: Path) -> None:
+    """Write the page whole or not at all."""
+    with replaced(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def escape_json(content: object) -> Markup:
+    """JSON to stand inside a script element: no text in it can end the element or open a tag."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _read(name: str) -> str:
+    return (files("feedback_lens.report") / "page" / name).read_text(encoding="utf-8")
