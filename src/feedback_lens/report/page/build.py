@@ -22,19 +22,20 @@ from feedback_lens.report.tables.agreement import list_agreement_tables
 from feedback_lens.report.tables.detection import list_detection_tables
 from feedback_lens.report.tables.feedback import list_feedback_tables
 from feedback_lens.report.tables.local import list_local_tables
+from feedback_lens.report.tables.overview import show_claims, survey
 from feedback_lens.report.tables.quality import compare_benchmarks, compare_quality, show_quality
 from feedback_lens.report.tables.refusal import list_refusal_tables
 from feedback_lens.report.tables.reply import list_reply_tables
+from feedback_lens.report.tables.rows import Table
 from feedback_lens.report.tables.score import list_score_tables
 from feedback_lens.report.tables.significance import list_significance_tables
 from feedback_lens.report.tables.toxicity import show_rank_tests, show_toxicity
 from feedback_lens.report.tables.training import list_training_tables
 from feedback_lens.report.tables.training_set import list_training_set_tables
-from feedback_lens.report.tables.values import Table
 from feedback_lens.tables import replaced
 
-STYLES = ("style.css", "conversations.css")
-SCRIPTS = ("shared.js", "conversations.js")
+STYLES = ("style.css", "claims.css", "conversations.css")
+SCRIPTS = ("shared.js", "claims.js", "conversations.js")
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,19 @@ def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    sections = _list_sections(inputs)
+    overview = survey([table for section in sections for table in section.tables])
     return environment.get_template("template.html").render(
         first_line=open_page(inputs),
         lineage=list_lineage(inputs),
-        sections=_list_sections(inputs),
+        sections=sections,
+        overview=overview,
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
-        data={"conversations": escape_json(conversations)},
+        data={
+            "claims": escape_json(show_claims(overview)),
+            "conversations": escape_json(conversations),
+        },
         styles=[Markup(_read(name)) for name in STYLES],
         scripts=[Script(Markup(_read(name))) for name in SCRIPTS],
     )
