@@ -12,6 +12,7 @@ PAPER_GOLD_SETS = {
 }
 SPLITS = {"neg": "negative", "rand": "random", "pos": "positive"}
 BESIDE = "(not in the paper)"
+TEXT_LEFT_OUT = "text left out"
 
 
 def list_corpora(axes: Axes) -> list[str]:

@@ -11,8 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
+from feedback_lens.report.header import Commit, describe_run
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.lineage import list_lineage, open_page
+from feedback_lens.report.lineage import COMMAND, list_lineage, open_page
 from feedback_lens.report.plots.charts import Chart
 from feedback_lens.report.plots.detection import list_detection_charts
 from feedback_lens.report.plots.feedback import list_feedback_charts
@@ -33,8 +34,10 @@ from feedback_lens.report.tables.training_set import list_training_set_tables
 from feedback_lens.report.tables.values import Table
 from feedback_lens.tables import replaced
 
-STYLES = ("style.css", "conversations.css")
-SCRIPTS = ("shared.js", "conversations.js")
+STYLES = ("style.css", "header.css", "conversations.css", "lineage.css")
+SCRIPTS = ("shared.js", "header.js", "conversations.js")
+# parts that hold text of logs or models, with the scripts that need it: they can be left out
+PRIVATE = {"conversations": ("conversations.js",)}
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,19 @@ class Section:
     charts: Sequence[Chart]
 
 
-def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> str:
+def build_page(
+    inputs: Inputs,
+    conversations: Sequence[Mapping[str, Any]] | None = None,
+    commit: Commit | None = None,
+) -> str:
     """The report as one HTML page that loads nothing; the same inputs give the same bytes.
 
-    `conversations` are as `show_conversation` gives them.
+    `conversations` are as `show_conversation` gives them. A part that holds text of logs or models
+    and is not given is left out, and the page says so. `commit` is that of a copy to show others.
     """
+    private = {"conversations": conversations}
+    shown = {name: content for name, content in private.items() if content is not None}
+    unused = {name for part, names in PRIVATE.items() if part not in shown for name in names}
     environment = Environment(
         loader=PackageLoader("feedback_lens.report", "page"),
         autoescape=True,
@@ -72,13 +83,15 @@ def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> st
     )
     return environment.get_template("template.html").render(
         first_line=open_page(inputs),
+        header=describe_run(inputs, commit),
         lineage=list_lineage(inputs),
+        lineage_command=COMMAND,
         sections=_list_sections(inputs),
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
-        data={"conversations": escape_json(conversations)},
+        data={name: escape_json(content) for name, content in shown.items()},
         styles=[Markup(_read(name)) for name in STYLES],
-        scripts=[Script(Markup(_read(name))) for name in SCRIPTS],
+        scripts=[Script(Markup(_read(name))) for name in SCRIPTS if name not in unused],
     )
 
 
