@@ -101,7 +101,7 @@ def test_a_snapshot_of_a_model_of_the_paper_is_that_model_and_ends_with_it(tmp_p
     assert "gpt-4" not in models
     asked = models["gpt-4-2024-01-31"]
     assert (asked.is_ours, asked.shutdown) == (True, "2001-02-03")
-    assert (asked.calls, asked.tokens, asked.cost) == ("3", "15, 1 calls not counted", "not priced")
+    assert (asked.calls, asked.tokens, asked.cost) == ("3", "15, 1 call not counted", "not priced")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_snapshot_of_a_model_of_the_paper_is_that_model_and_ends_with_it(tmp_p
             {"calls": 1200, "usd": 1234.5, "calls_without_usd": 0},
             "$1,234.50 at list price, 1,200 calls",
         ),
-        ({"calls": 1, "usd": 0.00123, "calls_without_usd": 0}, "$0.0012 at list price, 1 calls"),
+        ({"calls": 1, "usd": 0.00123, "calls_without_usd": 0}, "$0.0012 at list price, 1 call"),
     ],
 )
 def test_the_cost_says_what_is_not_in_it(tmp_path, total, told):

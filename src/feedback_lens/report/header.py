@@ -108,11 +108,11 @@ def _describe_model(catalog: Mapping[str, ModelFacts], name: str, stages: Asked)
     tokens = sum(cell["prompt_tokens"] + cell["completion_tokens"] for cell in cells)
     told = f"{tokens:,}" if tokens or not uncounted else "not counted"
     if tokens and uncounted:
-        told += f", {uncounted:,} calls not counted"
+        told += f", {_count_calls(uncounted)} not counted"
     known = [cell["usd"] for cell in cells if cell["usd"] is not None]
     cost = _print_dollars(sum(known)) if known else "not priced"
     if known and (unpriced := sum(cell["calls"] for cell in cells if cell["usd"] is None)):
-        cost += f", {unpriced:,} calls not priced"
+        cost += f", {_count_calls(unpriced)} not priced"
     return _join(catalog, name, True, ", ".join(stages), (f"{calls:,}", told, cost))
 
 
@@ -138,9 +138,13 @@ def _tell_cost(total: Mapping[str, Any]) -> str:
     if not calls:
         return "no model was asked"
     if total["usd"] is None:
-        return f"not known: none of {calls:,} calls has a price"
-    told = f"{_print_dollars(total['usd'])} at list price, {calls:,} calls"
+        return f"not known: none of {_count_calls(calls)} has a price"
+    told = f"{_print_dollars(total['usd'])} at list price, {_count_calls(calls)}"
     return f"{told}; {unpriced:,} of them have no price" if unpriced else told
+
+
+def _count_calls(number: int) -> str:
+    return f"{number:,} call{'s' * (number != 1)}"
 
 
 def _print_dollars(amount: float) -> str:
