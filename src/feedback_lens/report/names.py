@@ -14,6 +14,7 @@ BASES = {"vicuna7b": "vicuna_7b", "mistral7b": "mistral_7b", "qwen1_5_4b": "qwen
 REWARD_MODEL = "fsfairx_llama3"  # the paper's, by its name in profiles/paper.yaml, as are BASES
 SPLITS = {"neg": "negative", "rand": "random", "pos": "positive"}
 BESIDE = "(not in the paper)"
+TEXT_LEFT_OUT = "text left out"
 
 
 def list_corpora(axes: Axes) -> list[str]:

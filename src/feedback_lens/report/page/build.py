@@ -11,8 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
+from feedback_lens.report.header import Commit, describe_run
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.lineage import list_lineage, open_page
+from feedback_lens.report.lineage import COMMAND, list_lineage, open_page
 from feedback_lens.report.plots.charts import Chart
 from feedback_lens.report.plots.detection import list_detection_charts
 from feedback_lens.report.plots.feedback import list_feedback_charts
@@ -34,8 +35,10 @@ from feedback_lens.report.tables.training import list_training_tables
 from feedback_lens.report.tables.training_set import list_training_set_tables
 from feedback_lens.tables import replaced
 
-STYLES = ("style.css", "claims.css", "conversations.css")
-SCRIPTS = ("shared.js", "claims.js", "conversations.js")
+STYLES = ("style.css", "header.css", "claims.css", "conversations.css", "lineage.css")
+SCRIPTS = ("shared.js", "header.js", "claims.js", "conversations.js")
+# parts that hold text of logs or models, with the scripts that need it: they can be left out
+PRIVATE = {"conversations": ("conversations.js",)}
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,19 @@ class Section:
     charts: Sequence[Chart]
 
 
-def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> str:
+def build_page(
+    inputs: Inputs,
+    conversations: Sequence[Mapping[str, Any]] | None = None,
+    commit: Commit | None = None,
+) -> str:
     """The report as one HTML page that loads nothing; the same inputs give the same bytes.
 
-    `conversations` are as `show_conversation` gives them.
+    `conversations` are as `show_conversation` gives them. A part that holds text of logs or models
+    and is not given is left out, and the page says so. `commit` is that of a copy to show others.
     """
+    private = {"conversations": conversations}
+    shown = {name: content for name, content in private.items() if content is not None}
+    unused = {name for part, names in PRIVATE.items() if part not in shown for name in names}
     environment = Environment(
         loader=PackageLoader("feedback_lens.report", "page"),
         autoescape=True,
@@ -75,17 +86,17 @@ def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> st
     overview = survey([table for section in sections for table in section.tables])
     return environment.get_template("template.html").render(
         first_line=open_page(inputs),
+        header=describe_run(inputs, commit),
         lineage=list_lineage(inputs),
+        lineage_command=COMMAND,
         sections=sections,
         overview=overview,
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
-        data={
-            "claims": escape_json(show_claims(overview)),
-            "conversations": escape_json(conversations),
-        },
+        data={"claims": escape_json(show_claims(overview))}
+        | {name: escape_json(content) for name, content in shown.items()},
         styles=[Markup(_read(name)) for name in STYLES],
-        scripts=[Script(Markup(_read(name))) for name in SCRIPTS],
+        scripts=[Script(Markup(_read(name))) for name in SCRIPTS if name not in unused],
     )
 
 
