@@ -4,6 +4,7 @@ import click
 
 from feedback_lens.options import option, path_option
 from feedback_lens.params import read_axes
+from feedback_lens.report.browsers.answers import read_shown_answers
 from feedback_lens.report.browsers.conversations import read_shown
 from feedback_lens.report.inputs import read_inputs
 from feedback_lens.report.page.build import build_page, write_page
@@ -16,8 +17,10 @@ from feedback_lens.report.page.build import build_page, write_page
 @path_option("--plots")
 @path_option("--published")
 @path_option("--data")
+@path_option("--benchmarks")
 @path_option("--report")
 @option("--conversations", type=click.IntRange(0))
+@option("--questions", type=click.IntRange(0))
 def main(
     params: Path,
     reward_model: str,
@@ -25,14 +28,17 @@ def main(
     plots: Path,
     published: Path,
     data: Path,
+    benchmarks: Path,
     report: Path,
     conversations: int,
+    questions: int,
 ) -> None:
-    """Write every figure of the paper beside ours, and the conversations, into one page."""
+    """Write every figure of the paper beside ours, and conversations and answers, into one page."""
     axes = read_axes(params)
     inputs = read_inputs(axes, reward_model, metrics, plots, published, data)
     shown = read_shown(axes, data, limit=conversations)
-    write_page(build_page(inputs, shown), report)
+    answers = read_shown_answers(axes, data, benchmarks, limit=questions)
+    write_page(build_page(inputs, shown, answers), report)
 
 
 if __name__ == "__main__":

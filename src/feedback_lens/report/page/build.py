@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
+from feedback_lens.report.browsers.answers import explain_absence
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.lineage import list_lineage, open_page
 from feedback_lens.report.plots.charts import Chart
@@ -33,8 +34,15 @@ from feedback_lens.report.tables.training_set import list_training_set_tables
 from feedback_lens.report.tables.values import Table
 from feedback_lens.tables import replaced
 
-STYLES = ("style.css", "conversations.css")
-SCRIPTS = ("shared.js", "conversations.js")
+STYLES = ("style.css", "conversations.css", "answers.css")
+SCRIPTS = (
+    "shared.js",
+    "conversations.js",
+    "answers_scores.js",
+    "answers_view.js",
+    "answers_lists.js",
+    "answers.js",
+)
 
 
 @dataclass(frozen=True)
@@ -58,11 +66,18 @@ class Section:
     charts: Sequence[Chart]
 
 
-def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> str:
+def build_page(
+    inputs: Inputs,
+    conversations: Sequence[Mapping[str, Any]],
+    answers: Mapping[str, Any] | None,
+) -> str:
     """The report as one HTML page that loads nothing; the same inputs give the same bytes.
 
-    `conversations` are as `show_conversation` gives them.
+    `conversations` are as `show_conversation` gives them, `answers` as `read_shown_answers`; null
+    leaves them out.
     """
+    no_answers = explain_absence(inputs.axes, answers)
+    shown = {"conversations": conversations} | ({} if no_answers else {"answers": answers})
     environment = Environment(
         loader=PackageLoader("feedback_lens.report", "page"),
         autoescape=True,
@@ -76,7 +91,8 @@ def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> st
         sections=_list_sections(inputs),
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
-        data={"conversations": escape_json(conversations)},
+        no_answers=no_answers,
+        data={name: escape_json(content) for name, content in shown.items()},
         styles=[Markup(_read(name)) for name in STYLES],
         scripts=[Script(Markup(_read(name))) for name in SCRIPTS],
     )
