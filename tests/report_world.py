@@ -81,8 +81,10 @@ def write_world(folder, params=PARAMS):
         "plots": folder / "plots",
         "published": PUBLISHED,
         "data": folder / "data",
+        "benchmarks": folder / "benchmarks",
         "report": folder / "report/index.html",
         "conversations": 10,
+        "questions": 10,
     }
     return [part for name, value in options.items() for part in (f"--{name}", str(value))]
 

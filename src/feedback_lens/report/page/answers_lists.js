@@ -2,7 +2,14 @@
 // Two tables to choose from: the models by their score on a question, the questions by how far A and B differ.
 const answerLists = (() => {
   const { formatScore } = answerView;
-  const sorting = {}; // by table: the column, and whether it falls
+  // by table: the column (null: the one it starts with), and whether it falls
+  const sorting = { models: { column: null, falls: true }, differences: { column: null, falls: true } };
+  const starts = { models: 1, differences: 3 };
+  function findColumn(table, columns) {
+    const chosen = columns.indexOf(sorting[table].column);
+    return chosen < 0 ? starts[table] : chosen;
+  }
+
 
   function press(label, key, action, { aloud, pressed } = {}) {
     const button = make("button", "", label);
@@ -20,24 +27,26 @@ const answerLists = (() => {
     return typeof one === "string" ? one.localeCompare(other) : one - other;
   }
 
-  function showHead(table, column, place, refresh) {
-    const { by, falls } = sorting[table];
+  function showHead(table, columns, place, refresh) {
+    const { falls } = sorting[table];
+    const by = findColumn(table, columns);
     const cell = make("th", place ? "number" : "");
     cell.scope = "col";
     cell.setAttribute("aria-sort", by !== place ? "none" : falls ? "descending" : "ascending");
     const sort = () => {
-      sorting[table] = { by: place, falls: by === place ? !falls : place > 0 };
+      sorting[table] = { column: columns[place], falls: by === place ? !falls : place > 0 };
       refresh();
     };
-    cell.append(press(column, `${table} sort ${place}`, sort));
+    cell.append(press(columns[place], `${table} sort ${place}`, sort));
     return cell;
   }
 
   // a row: its `keys`, which it is sorted by, its `cells`, and whether it is `current`
   function showTable(table, columns, rows, refresh) {
-    const { by, falls } = sorting[table];
+    const { falls } = sorting[table];
+    const by = findColumn(table, columns);
     const ordered = [...rows].sort((one, other) => (falls ? -1 : 1) * compare(one.keys[by], other.keys[by]));
-    const head = columns.map((column, place) => showHead(table, column, place, refresh));
+    const head = columns.map((_, place) => showHead(table, columns, place, refresh));
     const body = ordered.map(({ cells, current }) =>
       make("tr", current ? "current" : "", ...cells.map((cell, place) => make("td", place ? "number" : "", cell))));
     return make("table", "answers-table", make("thead", "", make("tr", "", ...head)), make("tbody", "", ...body));
@@ -45,7 +54,6 @@ const answerLists = (() => {
 
   function showModels(state, pick, refresh) {
     const { benchmark, question } = state;
-    sorting.models ??= { by: 1, falls: true };
     const rows = groupModels(answerData.models).map(({ name, members }) => {
       const scores = state.judges.map((judge) => average(members.map((model) => scoreModel(judge, question, model))));
       const tokens = average(members.flatMap((model) => benchmark.answers[question][model].map((turn) => turn[2])));
@@ -54,7 +62,7 @@ const answerLists = (() => {
         return press(side.toUpperCase(), `models ${side} ${name}`, () => pick({ [side]: shown ? state[side] : members[0] }),
           { aloud: `${name} as model ${side.toUpperCase()}`, pressed: shown });
       });
-      const cells = [make("span", "answers-pick", ...sides, ` ${name}`), ...scores.map(formatScore), members.length, tokens === null ? "–" : tokens.toFixed(0)];
+      const cells = [make("span", "answers-pick", ...sides, make("span", "", name)), ...scores.map(formatScore), members.length, tokens === null ? "–" : tokens.toFixed(0)];
       return { keys: [name, ...scores, members.length, tokens], cells, current: members.includes(state.a) || members.includes(state.b) };
     });
     return showTable("models", ["Model", ...state.judges.map(nameJudge), "Seeds", "Tokens"], rows, refresh);
@@ -63,7 +71,6 @@ const answerLists = (() => {
   function showDifferences(state, pick, refresh) {
     const { benchmark, a, b } = state;
     const [judge] = state.judges;
-    sorting.differences ??= { by: 3, falls: true };
     const rows = benchmark.questions.map((shown, question) => {
       const scores = [a, b].map((model) => scoreModel(judge, question, model));
       const less = scores.includes(null) ? null : scores[0] - scores[1];

@@ -8,7 +8,7 @@ const answerView = (() => {
 
   function write(kind, text, pattern) {
     const parts = pattern ? text.split(pattern) : [text]; // a match stands at each odd place
-    const box = make("div", `text ${kind}`, ...parts.map((part, place) => place % 2 ? make("mark", "", part) : part));
+    const box = make("div", `answers-text ${kind}`, ...parts.map((part, place) => place % 2 ? make("mark", "", part) : part));
     box.dir = "auto";
     return box;
   }
@@ -27,7 +27,7 @@ const answerView = (() => {
     if (history.length)
       parts.push(fold("history", `The conversation so far: ${history.length} message${history.length > 1 ? "s" : ""}`,
         ...history.map(([role, text]) => make("div", `answers-message ${role === "user" ? "user" : ""}`,
-          make("p", "turn", role), write(role === "user" ? "user" : "reply", text, pattern)))));
+          make("p", "answers-role", role), write(role === "user" ? "user" : "reply", text, pattern)))));
     if (checklist.length) {
       const points = checklist.map((text) => { const point = make("li", "", text); point.dir = "auto"; return point; });
       parts.push(fold("checklist", `Checklist for the judge: ${checklist.length} points`, make("ol", "answers-checklist", ...points)));
@@ -72,7 +72,8 @@ const answerView = (() => {
     const [, , , order, repetition, verdict, outcome, words] = row;
     const first = (order === 0) === !turned ? "A" : "B";
     const told = verdict === null ? `no verdict: ${outcome}` : verdictNames[verdict][Number(turned)];
-    const seen = judge.model === null ? "" : `, shown ${first}'s answer first (as “Assistant A”)`;
+    const seen = judge.model === null ? `, in its words ${turned ? "B" : "A"}'s answer first`
+      : `, shown ${first}'s answer first, as “Assistant A”`;
     const head = make("p", "answers-verdict", make("b", verdict === null ? "unscored" : "score", told),
       ` ${nameJudge(judge)}${seen}${repetition ? `, draw ${repetition + 1}` : ""}`);
     const parts = words === null ? [head] : [head, write("words", answerData.texts[words], pattern)];
