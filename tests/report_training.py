@@ -18,6 +18,7 @@ from feedback_lens.training.reward import SCORES
 from feedback_lens.training.reward_evidence import summarize_held_out
 from judged_rows import task
 from judgments import judged
+from report_answers import write_answers, write_verdicts
 from training_cards import make_card
 
 LEAK = {"split": "neg", "other": "mt_bench", "kind": "near_duplicate", "similarity": 0.8}
@@ -59,6 +60,9 @@ def write_training(folder, splits, axes, reply):
     metrics["summarize_calls"] = CALLS
     for name, content in metrics.items():
         write_json(content, folder / f"metrics/{name}.json")
+    write_answers(folder, axes, judgments, reply)
+    for name, judge in axes.pair_judges.items():
+        write_verdicts(folder / "data/judgments/pairs" / name, judge, _compare_pairs(axes, judge))
     for kind, judges in (("answers", axes.judges), ("pairs", axes.pair_judges)):
         for name, benchmark in ((n, b) for n, judge in judges.items() for b in judge.benchmarks):
             path = folder / "data/judgments" / kind / name / f"{benchmark}.json"

@@ -91,8 +91,10 @@ def write_world(folder, params=PARAMS):
         "published": PUBLISHED,
         "data": folder / "data",
         "catalog": folder / "catalog.yaml",
+        "benchmarks": folder / "benchmarks",
         "report": folder / "report/index.html",
         "conversations": 10,
+        "questions": 10,
     }
     return [part for name, value in options.items() for part in (f"--{name}", str(value))]
 

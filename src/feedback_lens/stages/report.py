@@ -5,6 +5,7 @@ import click
 
 from feedback_lens.options import option, path_option
 from feedback_lens.params import read_axes
+from feedback_lens.report.browsers.answers import read_shown_answers
 from feedback_lens.report.browsers.conversations import read_shown
 from feedback_lens.report.header import Commit
 from feedback_lens.report.inputs import read_inputs
@@ -19,10 +20,12 @@ from feedback_lens.report.page.build import build_page, write_page
 @path_option("--published")
 @path_option("--data")
 @path_option("--catalog")
+@path_option("--benchmarks")
 @path_option("--report")
 @option("--conversations", type=click.IntRange(0))
+@option("--questions", type=click.IntRange(0))
 def main(report: Path, **options: Any) -> None:
-    """Write every figure of the paper beside ours, and the conversations, into one page."""
+    """Write every figure of the paper beside ours, and conversations and answers, into one page."""
     write_page(render(**options, texts=True), report)
 
 
@@ -34,7 +37,9 @@ def render(
     published: Path,
     data: Path,
     catalog: Path,
+    benchmarks: Path,
     conversations: int,
+    questions: int,
     *,
     texts: bool,
     commit: Commit | None = None,
@@ -49,7 +54,8 @@ def render(
     axes = read_axes(params)
     inputs = read_inputs(axes, reward_model, metrics, plots, published, data, catalog, texts=texts)
     shown = read_shown(axes, data, limit=conversations) if texts else None
-    return build_page(inputs, shown, commit=commit)
+    answers = read_shown_answers(axes, data, benchmarks, limit=questions) if texts else None
+    return build_page(inputs, shown, answers, commit)
 
 
 if __name__ == "__main__":

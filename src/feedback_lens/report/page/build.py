@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
+from feedback_lens.report.browsers.answers import explain_absence
 from feedback_lens.report.header import Commit, describe_run
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.lineage import COMMAND, list_lineage, open_page
@@ -35,10 +36,20 @@ from feedback_lens.report.tables.training import list_training_tables
 from feedback_lens.report.tables.training_set import list_training_set_tables
 from feedback_lens.tables import replaced
 
-STYLES = ("style.css", "header.css", "claims.css", "conversations.css", "lineage.css")
-SCRIPTS = ("shared.js", "header.js", "claims.js", "conversations.js")
+STYLES = (
+    "style.css",
+    "header.css",
+    "claims.css",
+    "conversations.css",
+    "answers.css",
+    "lineage.css",
+)
 # parts that hold text of logs or models, with the scripts that need it: they can be left out
-PRIVATE = {"conversations": ("conversations.js",)}
+PRIVATE = {
+    "conversations": ("conversations.js",),
+    "answers": ("answers_scores.js", "answers_view.js", "answers_lists.js", "answers.js"),
+}
+SCRIPTS = ("shared.js", "header.js", "claims.js", *PRIVATE["conversations"], *PRIVATE["answers"])
 
 
 @dataclass(frozen=True)
@@ -65,14 +76,17 @@ class Section:
 def build_page(
     inputs: Inputs,
     conversations: Sequence[Mapping[str, Any]] | None = None,
+    answers: Mapping[str, Any] | None = None,
     commit: Commit | None = None,
 ) -> str:
     """The report as one HTML page that loads nothing; the same inputs give the same bytes.
 
-    `conversations` are as `show_conversation` gives them. A part that holds text of logs or models
-    and is not given is left out, and the page says so. `commit` is that of a copy to show others.
+    `conversations` are as `show_conversation` gives them, `answers` as `read_shown_answers`. A part
+    that holds text of logs or models and is not given is left out, and the page says so. `commit`
+    is that of a copy to show others.
     """
-    private = {"conversations": conversations}
+    no_answers = explain_absence(inputs.axes, answers)
+    private = {"conversations": conversations, "answers": None if no_answers else answers}
     shown = {name: content for name, content in private.items() if content is not None}
     unused = {name for part, names in PRIVATE.items() if part not in shown for name in names}
     environment = Environment(
@@ -93,6 +107,7 @@ def build_page(
         overview=overview,
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
+        no_answers=no_answers,
         data={"claims": escape_json(show_claims(overview))}
         | {name: escape_json(content) for name, content in shown.items()},
         styles=[Markup(_read(name)) for name in STYLES],
