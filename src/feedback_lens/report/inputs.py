@@ -1,4 +1,3 @@
-import csv
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +9,15 @@ import yaml
 from feedback_lens.axes import Axes
 from feedback_lens.errors import InputError
 from feedback_lens.report.names import join
+from feedback_lens.report.plots.plot import Plot, Points
 from feedback_lens.tables import read_json, read_rows, stream_rows
 
 SINGLE = ("summary", "scores", "significance", "training", "fit_detector", "summarize_calls")
-CURVES = ("calibration", "abstention", "loss")
 TABLES = ("conversations", "labels")
 NO_MODEL = "no model"  # of a judge that is a stand-in
 ASKED = ("prompted", "prior")  # detectors that ask a language model
 CLUSTER_COLUMNS = ["cluster", "replies", "score", "refusal", "lexical_share", "rank", "reply"]
 Rows = Sequence[Mapping[str, Any]]
-Points = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -28,9 +26,8 @@ class Inputs:
 
     `metrics` goes by stage, then corpus, gold set, prompt set, judge of pairs or reward model where
     the stage has several; `train_reward` has the model that scores the replies where it is trained
-    here. `points` are those of the plots, by figure and corpus or gold set; `curves` those of
-    figures that are one file. `clusters` holds for each corpus its clusters of replies by falling
-    score, with the reply nearest to the center.
+    here. `plots` are those of plots.yaml, in its order. `clusters` holds for each corpus its
+    clusters of replies by falling score, with the reply nearest to the center.
 
     By whom, as the data have it: `labelers` the labels of each corpus, `judged` those of each
     detector on the gold sets, `writers` each regeneration; a model, or the detector itself where it
@@ -42,8 +39,7 @@ class Inputs:
     axes: Axes
     published: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    points: Mapping[str, Mapping[str, Points]]
-    curves: Mapping[str, Points]
+    plots: Sequence[Plot]
     clusters: Mapping[str, Rows]
     labelers: Mapping[str, str]
     judged: Mapping[str, str]
@@ -53,6 +49,10 @@ class Inputs:
     reward_model: str
     hashes: Mapping[str, str]
 
+    def points(self, figure: str) -> dict[str, Points]:
+        """The points of a figure's plots, by corpus or gold set."""
+        return {plot.cell: plot.points for plot in self.plots if plot.name == figure and plot.cell}
+
 
 def count_labeled(counts: Mapping[str, Any]) -> int:
     """The turns of `count_feedback`, whole or by turn, that have a label."""
@@ -60,9 +60,9 @@ def count_labeled(counts: Mapping[str, Any]) -> int:
 
 
 def read_inputs(
-    axes: Axes, reward_model: str, metrics: Path, plots: Path, published: Path, data: Path
+    axes: Axes, reward_model: str, metrics: Path, plots: Sequence[Plot], published: Path, data: Path
 ) -> Inputs:
-    """Read the metrics, plots and models of exactly the cells of the axes.
+    """Read the metrics and models of exactly the cells of the axes.
 
     Raises:
         InputError: a file is missing or unreadable, with its name.
@@ -71,8 +71,7 @@ def read_inputs(
         axes=axes,
         published=_read_published(published),
         metrics=_read_metrics(metrics, axes, reward_model),
-        points=_read_plots(plots, axes),
-        curves={name: _read_points(plots / f"{name}.csv") for name in CURVES},
+        plots=plots,
         clusters={name: _read_clusters(data / "refusals", name) for name in axes.corpora},
         labelers={
             name: _name_labeler(data / "labels" / f"{name}.json", detector)
@@ -129,17 +128,6 @@ def _read_metrics(folder: Path, axes: Axes, reward_model: str) -> dict[str, Any]
     return metrics | {name: read_json(folder / f"{name}.json") for name in SINGLE}
 
 
-def _read_plots(folder: Path, axes: Axes) -> dict[str, dict[str, Points]]:
-    cells = {
-        **dict.fromkeys(("turn_distribution", "toxicity", "quality"), axes.corpora),
-        **dict.fromkeys(("turn_distribution_gold", "confusion"), axes.gold_sets),
-    }
-    return {
-        figure: {name: _read_points(folder / figure / f"{name}.csv") for name in names}
-        for figure, names in cells.items()
-    }
-
-
 def _read_published(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -150,14 +138,6 @@ def _read_published(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: a mapping is wanted; restore it with git checkout")
     return content
-
-
-def _read_points(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such plot; `dvc repro` makes it") from None
 
 
 def _read_clusters(folder: Path, corpus: str) -> Rows:

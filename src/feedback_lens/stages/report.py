@@ -7,6 +7,7 @@ from feedback_lens.params import read_axes
 from feedback_lens.report.browsers.conversations import read_shown
 from feedback_lens.report.inputs import read_inputs
 from feedback_lens.report.page.build import build_page, write_page
+from feedback_lens.report.plots.plot import read_plots
 
 
 @click.command()
@@ -30,7 +31,7 @@ def main(
 ) -> None:
     """Write every figure of the paper beside ours, and the conversations, into one page."""
     axes = read_axes(params)
-    inputs = read_inputs(axes, reward_model, metrics, plots, published, data)
+    inputs = read_inputs(axes, reward_model, metrics, read_plots(plots, axes), published, data)
     shown = read_shown(axes, data, limit=conversations)
     write_page(build_page(inputs, shown), report)
 

@@ -13,11 +13,8 @@ from markupsafe import Markup
 from feedback_lens.feedback.labels import DESCRIPTIONS
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.lineage import list_lineage, open_page
-from feedback_lens.report.plots.charts import Chart
-from feedback_lens.report.plots.detection import list_detection_charts
-from feedback_lens.report.plots.feedback import list_feedback_charts
-from feedback_lens.report.plots.prompt import list_prompt_charts
-from feedback_lens.report.plots.score import draw_losses, draw_scores, draw_win_rates
+from feedback_lens.report.plots.bundle import bundle_vega
+from feedback_lens.report.plots.figures import Figure, list_figures, pack_plots
 from feedback_lens.report.tables.agreement import list_agreement_tables
 from feedback_lens.report.tables.detection import list_detection_tables
 from feedback_lens.report.tables.feedback import list_feedback_tables
@@ -33,8 +30,8 @@ from feedback_lens.report.tables.training_set import list_training_set_tables
 from feedback_lens.report.tables.values import Table
 from feedback_lens.tables import replaced
 
-STYLES = ("style.css", "conversations.css")
-SCRIPTS = ("shared.js", "conversations.js")
+STYLES = ("style.css", "plots.css", "conversations.css")
+SCRIPTS = ("shared.js", "plots.js", "conversations.js")
 
 
 @dataclass(frozen=True)
@@ -51,11 +48,11 @@ class Script:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: tables, and the charts below them."""
+    """A part of the page: tables, and the plots below them."""
 
     title: str
     tables: Sequence[Table]
-    charts: Sequence[Chart]
+    plots: Sequence[Figure]
 
 
 def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> str:
@@ -76,9 +73,12 @@ def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> st
         sections=_list_sections(inputs),
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
-        data={"conversations": escape_json(conversations)},
+        data={
+            "plots": escape_json(pack_plots(inputs.plots)),
+            "conversations": escape_json(conversations),
+        },
         styles=[Markup(_read(name)) for name in STYLES],
-        scripts=[Script(Markup(_read(name))) for name in SCRIPTS],
+        scripts=[Script(Markup(text)) for text in (bundle_vega(), *map(_read, SCRIPTS))],
     )
 
 
@@ -99,13 +99,15 @@ def _list_sections(inputs: Inputs) -> list[Section]:
         *list_significance_tables(inputs),
         *list_score_tables(inputs),
     ]
-    return [
-        Section("Feedback", feedback, list_feedback_charts(inputs)),
-        Section("Detectors", detectors, list_detection_charts(inputs)),
-        Section("Prompts", prompts, list_prompt_charts(inputs)),
-        Section("Replies", replies, draw_win_rates(inputs)),
-        Section("Training", training, [*draw_scores(inputs), *draw_losses(inputs)]),
-    ]
+    tables = {
+        "Feedback": feedback,
+        "Detectors": detectors,
+        "Prompts": prompts,
+        "Replies": replies,
+        "Training": training,
+    }
+    figures = list_figures(inputs.plots, inputs.axes)
+    return [Section(name, tables.get(name, []), found) for name, found in figures.items()]
 
 
 def write_page(page: str, path: Path) -> None:
