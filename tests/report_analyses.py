@@ -2,12 +2,20 @@
 
 import pandas as pd
 
-from feedback_lens.analysis.counts import DISTRIBUTION_POINTS, count_feedback, distribute_labels
+from feedback_lens.analysis.counts import (
+    DISTRIBUTION_POINTS,
+    LABEL_POINTS,
+    count_feedback,
+    distribute_labels,
+    list_label_shares,
+)
 from feedback_lens.analysis.criteria import CRITERIA
 from feedback_lens.analysis.plots import write_points
 from feedback_lens.analysis.quality_summary import (
+    CRITERION_POINTS,
     QUALITY_POINTS,
     compare_splits,
+    list_criteria,
     list_met,
     summarize_quality,
 )
@@ -45,6 +53,8 @@ def write_counts(folder, labels, kind, name):
     write_json(count_feedback(frame), folder / f"metrics/count_feedback{kind}/{name}.json")
     plot = folder / f"plots/turn_distribution{kind}/{name}.csv"
     write_points(distribute_labels(frame), plot, DISTRIBUTION_POINTS)
+    plot = folder / f"plots/label_distribution{kind}/{name}.csv"
+    write_points(list_label_shares(frame), plot, LABEL_POINTS)
 
 
 def write_analyses(folder, corpus, splits, text):
@@ -91,8 +101,11 @@ def _write_ratings(folder, corpus, splits):
         for row in splits
     ]
     tests = compare_splits(rows, 50, 1)
-    metrics = {**RATING, **summarize_quality(rows, 50, 1), "rank_tests": tests}
+    summary = summarize_quality(rows, 50, 1)
+    metrics = {**RATING, **summary, "rank_tests": tests}
     write_json(metrics, folder / f"metrics/rate_prompts/{corpus}.json")
+    criteria = folder / f"plots/criteria/{corpus}.csv"
+    write_points(list_criteria(summary), criteria, CRITERION_POINTS)
     write_points(list_met(rows), folder / f"plots/quality/{corpus}.csv", QUALITY_POINTS)
 
 
