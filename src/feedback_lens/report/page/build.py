@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
+from feedback_lens.report.browsers.conversations import pack_shown
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.lineage import list_lineage, open_page
 from feedback_lens.report.plots.charts import Chart
@@ -34,7 +35,7 @@ from feedback_lens.report.tables.values import Table
 from feedback_lens.tables import replaced
 
 STYLES = ("style.css", "conversations.css")
-SCRIPTS = ("shared.js", "conversations.js")
+SCRIPTS = ("shared.js", "log.js", "filters.js", "texts.js", "turns.js", "conversations.js")
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class Section:
     charts: Sequence[Chart]
 
 
-def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> str:
+def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]] | None) -> str:
     """The report as one HTML page that loads nothing; the same inputs give the same bytes.
 
-    `conversations` are as `show_conversation` gives them.
+    `conversations` are as `show_conversation` gives them; null leaves them out.
     """
     environment = Environment(
         loader=PackageLoader("feedback_lens.report", "page"),
@@ -76,7 +77,8 @@ def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> st
         sections=_list_sections(inputs),
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
-        data={"conversations": escape_json(conversations)},
+        shown=None if conversations is None else len(conversations),
+        data={"conversations": escape_json(pack_shown(inputs.axes, conversations or ()))},
         styles=[Markup(_read(name)) for name in STYLES],
         scripts=[Script(Markup(_read(name))) for name in SCRIPTS],
     )
