@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
 from feedback_lens.report.browsers.answers import explain_absence
+from feedback_lens.report.browsers.conversations import pack_shown
 from feedback_lens.report.header import Commit, describe_run
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.lineage import COMMAND, list_lineage, open_page
@@ -44,7 +45,7 @@ STYLES = (
 )
 # parts that hold text of logs or models, with the scripts that need it: they can be left out
 PRIVATE = {
-    "conversations": ("conversations.js",),
+    "conversations": ("log.js", "filters.js", "texts.js", "turns.js", "conversations.js"),
     "answers": ("answers_scores.js", "answers_view.js", "answers_lists.js", "answers.js"),
 }
 SCRIPTS = (
@@ -91,7 +92,8 @@ def build_page(
     is that of a copy to show others.
     """
     no_answers = explain_absence(inputs.axes, answers)
-    private = {"conversations": conversations, "answers": None if no_answers else answers}
+    log = None if conversations is None else pack_shown(inputs.axes, conversations)
+    private = {"conversations": log, "answers": None if no_answers else answers}
     shown = {name: content for name, content in private.items() if content is not None}
     unused = {name for part, names in PRIVATE.items() if part not in shown for name in names}
     environment = Environment(
@@ -112,6 +114,7 @@ def build_page(
         overview=overview,
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
+        shown=None if conversations is None else len(conversations),
         no_answers=no_answers,
         data={"claims": escape_json(show_claims(overview))}
         | {"plots": escape_json(pack_plots(inputs.plots))}
