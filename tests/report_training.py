@@ -22,7 +22,14 @@ from report_answers import write_answers, write_verdicts
 from training_cards import make_card
 
 LEAK = {"split": "neg", "other": "mt_bench", "kind": "near_duplicate", "similarity": 0.8}
-CALLS = {"calls": 4, "snapshots": {"claude-20261101": 3}}
+COUNTED = {"calls": 4, "prompt_tokens": 1000, "completion_tokens": 234, "uncounted": 0, "usd": 1.5}
+FREE = {"calls": 2, "prompt_tokens": 0, "completion_tokens": 0, "uncounted": 2, "usd": None}
+CALLS = {
+    "label": {"claude": {**COUNTED, "snapshots": {"claude-20261101": 3}}},
+    "score_toxicity": {"local:lexicon": FREE},
+    "judge": {},
+    "total": {"calls": 6, "usd": 1.5, "calls_without_usd": 2},
+}
 
 
 def write_training(folder, splits, axes, reply):
@@ -50,7 +57,7 @@ def write_training(folder, splits, axes, reply):
             f"assemble/{corpus}": _assemble(splits, axes.recipes),
             f"compare_replies/{corpus}": compare_replies(scores, 50, 1),
         }
-    metrics["summarize_calls"] = {"label": {"claude": CALLS}, "judge": {}, "total": {"calls": 4}}
+    metrics["summarize_calls"] = CALLS
     for name, content in metrics.items():
         write_json(content, folder / f"metrics/{name}.json")
     write_answers(folder, axes, judgments, reply)

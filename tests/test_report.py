@@ -48,8 +48,8 @@ def test_the_lineage_names_rows_detectors_and_who_stands_behind_them(page, world
     assert "local (model lexicon): lmsys, team" in page
     assert "label (4 calls); the server named it claude-20261101" in page
     labels = hashlib.md5((world[0] / "data/labels/team.parquet").read_bytes()).hexdigest()
-    assert f"<tr><th>MD5 of data/labels/team.parquet</th><td>{labels}</td></tr>" in page
-    assert f"torch {version('torch')}" in page
+    assert f'<tr><th scope="row">data/labels/team.parquet</th><td>{labels}</td></tr>' in page
+    assert f'<tr><th scope="row">torch</th><td>{version("torch")}</td></tr>' in page
     assert "rules, tokens by words: lmsys, team, mt_bench, team_prompts" in page
 
 

@@ -14,13 +14,13 @@ LONG = "x" * 200
 # into the title: whether page and lineage are no wider than the window, and what marks an edge
 MEASURE = """<script>
 const wide = (element) => element.scrollWidth > element.clientWidth;
-const lineage = document.querySelector("#lineage .scroll");
+const [lineage, scroll] = ["#lineage", "main .scroll"].map((each) => document.querySelector(each));
 const outside = [...document.querySelectorAll("svg text")].filter((text) => {
   const [box, drawing] = [text, text.ownerSVGElement].map((each) => each.getBoundingClientRect());
   return box.left < drawing.left || box.right > drawing.right;
 });
 document.title = [wide(document.documentElement), wide(lineage), outside.length,
-  getComputedStyle(lineage).backgroundAttachment].join("; ");
+  getComputedStyle(scroll).backgroundAttachment].join("; ");
 </script>"""
 
 

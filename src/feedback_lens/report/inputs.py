@@ -8,8 +8,10 @@ from typing import Any
 import yaml
 
 from feedback_lens.axes import Axes
+from feedback_lens.calls.catalog import ModelFacts, read_all_facts
 from feedback_lens.errors import InputError
-from feedback_lens.report.names import join
+from feedback_lens.report.dates import Dates, read_dates
+from feedback_lens.report.names import TEXT_LEFT_OUT, join
 from feedback_lens.tables import read_json, read_rows, stream_rows
 
 SINGLE = ("summary", "scores", "significance", "training", "fit_detector", "summarize_calls")
@@ -17,7 +19,7 @@ CURVES = ("calibration", "abstention", "loss")
 TABLES = ("conversations", "labels")
 NO_MODEL = "no model"  # of a judge that is a stand-in
 ASKED = ("prompted", "prior")  # detectors that ask a language model
-CLUSTER_COLUMNS = ["cluster", "replies", "score", "refusal", "lexical_share", "rank", "reply"]
+CLUSTER_COLUMNS = ["cluster", "replies", "score", "refusal", "lexical_share", "rank"]
 Rows = Sequence[Mapping[str, Any]]
 Points = Sequence[Mapping[str, str]]
 
@@ -30,7 +32,8 @@ class Inputs:
     the stage has several; `train_reward` has the model that scores the replies where it is trained
     here. `points` are those of the plots, by figure and corpus or gold set; `curves` those of
     figures that are one file. `clusters` holds for each corpus its clusters of replies by falling
-    score, with the reply nearest to the center.
+    score, with the reply nearest to the center, the one text of a log that is in here. `dates` are
+    those of each corpus' conversations, `catalog` what is known of models by their names.
 
     By whom, as the data have it: `labelers` the labels of each corpus, `judged` those of each
     detector on the gold sets, `writers` each regeneration; a model, or the detector itself where it
@@ -45,6 +48,8 @@ class Inputs:
     points: Mapping[str, Mapping[str, Points]]
     curves: Mapping[str, Points]
     clusters: Mapping[str, Rows]
+    dates: Mapping[str, Dates]
+    catalog: Mapping[str, ModelFacts]
     labelers: Mapping[str, str]
     judged: Mapping[str, str]
     writers: Mapping[str, str]
@@ -60,9 +65,19 @@ def count_labeled(counts: Mapping[str, Any]) -> int:
 
 
 def read_inputs(
-    axes: Axes, reward_model: str, metrics: Path, plots: Path, published: Path, data: Path
+    axes: Axes,
+    reward_model: str,
+    metrics: Path,
+    plots: Path,
+    published: Path,
+    data: Path,
+    catalog: Path,
+    *,
+    texts: bool,
 ) -> Inputs:
     """Read the metrics, plots and models of exactly the cells of the axes.
+
+    Without `texts` no text of a log is read: words that say so stand in its place.
 
     Raises:
         InputError: a file is missing or unreadable, with its name.
@@ -73,7 +88,9 @@ def read_inputs(
         metrics=_read_metrics(metrics, axes, reward_model),
         points=_read_plots(plots, axes),
         curves={name: _read_points(plots / f"{name}.csv") for name in CURVES},
-        clusters={name: _read_clusters(data / "refusals", name) for name in axes.corpora},
+        clusters={name: _read_clusters(data / "refusals", name, texts) for name in axes.corpora},
+        dates={name: read_dates(data / f"conversations/{name}.parquet") for name in axes.corpora},
+        catalog=read_all_facts(catalog),
         labelers={
             name: _name_labeler(data / "labels" / f"{name}.json", detector)
             for name, detector in axes.corpora.items()
@@ -160,9 +177,11 @@ def _read_points(path: Path) -> list[dict[str, str]]:
         raise InputError(f"{path}: no such plot; `dvc repro` makes it") from None
 
 
-def _read_clusters(folder: Path, corpus: str) -> Rows:
-    rows = read_rows(folder / f"{corpus}_clusters.parquet", CLUSTER_COLUMNS)
-    return sorted((r for r in rows if r["rank"] == 1), key=lambda row: int(row["cluster"]))
+def _read_clusters(folder: Path, corpus: str, texts: bool) -> Rows:
+    columns = [*CLUSTER_COLUMNS, *["reply"] * texts]
+    rows = read_rows(folder / f"{corpus}_clusters.parquet", columns)
+    nearest = ({"reply": TEXT_LEFT_OUT, **row} for row in rows if row["rank"] == 1)
+    return sorted(nearest, key=lambda row: int(row["cluster"]))
 
 
 def _name_labeler(counts: Path, detector: str) -> str:

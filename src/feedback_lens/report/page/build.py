@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
 from feedback_lens.report.browsers.answers import explain_absence
+from feedback_lens.report.header import Commit, describe_run
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.lineage import list_lineage, open_page
+from feedback_lens.report.lineage import COMMAND, list_lineage, open_page
 from feedback_lens.report.plots.charts import Chart
 from feedback_lens.report.plots.detection import list_detection_charts
 from feedback_lens.report.plots.feedback import list_feedback_charts
@@ -23,26 +24,32 @@ from feedback_lens.report.tables.agreement import list_agreement_tables
 from feedback_lens.report.tables.detection import list_detection_tables
 from feedback_lens.report.tables.feedback import list_feedback_tables
 from feedback_lens.report.tables.local import list_local_tables
+from feedback_lens.report.tables.overview import show_claims, survey
 from feedback_lens.report.tables.quality import compare_benchmarks, compare_quality, show_quality
 from feedback_lens.report.tables.refusal import list_refusal_tables
 from feedback_lens.report.tables.reply import list_reply_tables
+from feedback_lens.report.tables.rows import Table
 from feedback_lens.report.tables.score import list_score_tables
 from feedback_lens.report.tables.significance import list_significance_tables
 from feedback_lens.report.tables.toxicity import show_rank_tests, show_toxicity
 from feedback_lens.report.tables.training import list_training_tables
 from feedback_lens.report.tables.training_set import list_training_set_tables
-from feedback_lens.report.tables.values import Table
 from feedback_lens.tables import replaced
 
-STYLES = ("style.css", "conversations.css", "answers.css")
-SCRIPTS = (
-    "shared.js",
-    "conversations.js",
-    "answers_scores.js",
-    "answers_view.js",
-    "answers_lists.js",
-    "answers.js",
+STYLES = (
+    "style.css",
+    "header.css",
+    "claims.css",
+    "conversations.css",
+    "answers.css",
+    "lineage.css",
 )
+# parts that hold text of logs or models, with the scripts that need it: they can be left out
+PRIVATE = {
+    "conversations": ("conversations.js",),
+    "answers": ("answers_scores.js", "answers_view.js", "answers_lists.js", "answers.js"),
+}
+SCRIPTS = ("shared.js", "header.js", "claims.js", *PRIVATE["conversations"], *PRIVATE["answers"])
 
 
 @dataclass(frozen=True)
@@ -68,16 +75,20 @@ class Section:
 
 def build_page(
     inputs: Inputs,
-    conversations: Sequence[Mapping[str, Any]],
-    answers: Mapping[str, Any] | None,
+    conversations: Sequence[Mapping[str, Any]] | None = None,
+    answers: Mapping[str, Any] | None = None,
+    commit: Commit | None = None,
 ) -> str:
     """The report as one HTML page that loads nothing; the same inputs give the same bytes.
 
-    `conversations` are as `show_conversation` gives them, `answers` as `read_shown_answers`; null
-    leaves them out.
+    `conversations` are as `show_conversation` gives them, `answers` as `read_shown_answers`. A part
+    that holds text of logs or models and is not given is left out, and the page says so. `commit`
+    is that of a copy to show others.
     """
     no_answers = explain_absence(inputs.axes, answers)
-    shown = {"conversations": conversations} | ({} if no_answers else {"answers": answers})
+    private = {"conversations": conversations, "answers": None if no_answers else answers}
+    shown = {name: content for name, content in private.items() if content is not None}
+    unused = {name for part, names in PRIVATE.items() if part not in shown for name in names}
     environment = Environment(
         loader=PackageLoader("feedback_lens.report", "page"),
         autoescape=True,
@@ -85,16 +96,22 @@ def build_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    sections = _list_sections(inputs)
+    overview = survey([table for section in sections for table in section.tables])
     return environment.get_template("template.html").render(
         first_line=open_page(inputs),
+        header=describe_run(inputs, commit),
         lineage=list_lineage(inputs),
-        sections=_list_sections(inputs),
+        lineage_command=COMMAND,
+        sections=sections,
+        overview=overview,
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
         no_answers=no_answers,
-        data={name: escape_json(content) for name, content in shown.items()},
+        data={"claims": escape_json(show_claims(overview))}
+        | {name: escape_json(content) for name, content in shown.items()},
         styles=[Markup(_read(name)) for name in STYLES],
-        scripts=[Script(Markup(_read(name))) for name in SCRIPTS],
+        scripts=[Script(Markup(_read(name))) for name in SCRIPTS if name not in unused],
     )
 
 
