@@ -33,7 +33,7 @@ def lines_of(page, anchor):
 
 
 def conversations_of(page):
-    return data_of(page, "conversations")
+    return data_of(page, "conversations")["conversations"]
 
 
 def data_of(page, name):

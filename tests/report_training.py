@@ -1,13 +1,13 @@
 """What training and judging write, for the report's tests."""
 
-from feedback_lens.analysis.comparison import compare_replies
+from feedback_lens.analysis.comparison import WIN_RATE_POINTS, compare_replies, list_win_rates
 from feedback_lens.analysis.plots import write_points
 from feedback_lens.axes import UNTRAINED
 from feedback_lens.benchmarks.pairs.pairing import find_opponents
 from feedback_lens.benchmarks.pairs.summary import compare_answers
 from feedback_lens.benchmarks.score_details import describe
 from feedback_lens.benchmarks.statistics import compare_recipes
-from feedback_lens.benchmarks.summary import summarize
+from feedback_lens.benchmarks.summary import SCORE_POINTS, list_scores, summarize
 from feedback_lens.benchmarks.training_summary import LOSS_POINTS, list_losses, summarize_training
 from feedback_lens.tables import write_json, write_rows
 from feedback_lens.training.exclusions import AssemblyRules
@@ -55,8 +55,10 @@ def write_training(folder, splits, axes, reply):
         metrics |= {
             f"check_leakage/{corpus}": count_leakage([LEAK], splits, axes.benchmarks),
             f"assemble/{corpus}": _assemble(splits, axes.recipes),
-            f"compare_replies/{corpus}": compare_replies(scores, 50, 1),
+            f"compare_replies/{corpus}": (compared := compare_replies(scores, 50, 1)),
         }
+        plot = folder / f"plots/win_rates/{corpus}.csv"
+        write_points(list_win_rates(compared), plot, WIN_RATE_POINTS)
     metrics["summarize_calls"] = CALLS
     for name, content in metrics.items():
         write_json(content, folder / f"metrics/{name}.json")
@@ -68,6 +70,7 @@ def write_training(folder, splits, axes, reply):
             path = folder / "data/judgments" / kind / name / f"{benchmark}.json"
             write_json({"model": JUDGES[name]}, path)
     write_points(list_losses(cards), folder / "plots/loss.csv", LOSS_POINTS)
+    write_points(list_scores(judgments), folder / "plots/scores.csv", SCORE_POINTS)
 
 
 def _score(splits):

@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -125,7 +126,15 @@ def test_the_stage_writes_the_win_rates(tmp_path):
     )
     write_rows(ROWS, tmp_path / "scores.parquet", schema)
     paths = ["--scores", str(tmp_path / "scores.parquet"), "--metrics", str(tmp_path / "m.json")]
+    paths += ["--plot", str(tmp_path / "plot.csv")]
     result = CliRunner().invoke(main, [*paths, "--resamples", "10", "--seed", "1"])
     assert result.exit_code == 0, result.output
     metrics = json.loads((tmp_path / "m.json").read_text())
     assert metrics["neg"]["semantic_vs_weak_next"]["with_feedback"]["win_rate"] == 1
+    with (tmp_path / "plot.csv").open() as file:
+        points = list(csv.DictReader(file))
+    # one pair of random replies and five of criticized ones, in two settings
+    assert len(points) == 12
+    pair = {"split": "neg", "a": "semantic", "b": "weak_next", "setting": "with_feedback"}
+    rate = {"win_rate": "1.0", "low": "", "high": "", "ties": "0", "n": "1"}
+    assert {**pair, **rate} in points

@@ -9,7 +9,12 @@ from feedback_lens.analysis.criteria import CRITERIA
 from feedback_lens.analysis.prompt_sets import Prompt
 from feedback_lens.analysis.prompted import COMPLEXITY_FORMAT, QUALITY_FORMAT, request_rating
 from feedback_lens.analysis.quality import RATINGS, Rating, rate_prompts
-from feedback_lens.analysis.quality_summary import compare_splits, list_met, summarize_quality
+from feedback_lens.analysis.quality_summary import (
+    compare_splits,
+    list_criteria,
+    list_met,
+    summarize_quality,
+)
 from feedback_lens.analysis.rating_calls import _Requests
 from feedback_lens.calls.policy import AskPolicy
 from feedback_lens.calls.request import Sampling
@@ -223,3 +228,12 @@ def test_the_points_of_the_plot_are_the_readable_prompts():
         {"split": "neg", "criteria_met": 1},
         {"split": "pos", "criteria_met": 0},
     ]
+
+
+def test_the_points_of_the_criteria_are_the_shares_of_each_split_with_their_intervals():
+    rows = [rated("neg", {"creativity"}, 1, 1), rated("neg", set(), 1, 1)]
+    points = list(list_criteria(summarize_quality(rows, resamples=200, seed=1)))
+    assert [point["criterion"] for point in points] == [*CRITERIA, "mean"]
+    # Wilson, 1 of 2, z = 1.96: .0945 to .9055
+    interval = {"low": pytest.approx(0.0945, abs=1e-4), "high": pytest.approx(0.9055, abs=1e-4)}
+    assert points[4] == {"split": "neg", "criterion": "creativity", "share": 0.5, **interval}

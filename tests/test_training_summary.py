@@ -57,7 +57,7 @@ def test_a_recipe_without_held_out_rows_has_null_figures():
 
 def test_a_loss_curve_has_one_row_a_logged_step():
     cards = {SFT: make_card("sft", loss={"1": 5.0, "10": 4.5})}
-    cell = {"base": "tiny", "corpus": "lmsys", "recipe": "rand_scratch", "seed": 1}
+    cell = {"base": "tiny", "corpus": "lmsys", "recipe": "rand_scratch", "seed": 1, "method": "sft"}
     expected = [{**cell, "step": 1, "loss": 5.0}, {**cell, "step": 10, "loss": 4.5}]
     assert list(list_losses(cards)) == expected
 

@@ -1,6 +1,6 @@
 """Which of two replies the reward model prefers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ COMPARISONS: Mapping[str, Sequence[tuple[str, str]]] = {
     ),
 }
 SETTINGS = {"with_feedback": True, "without_feedback": False}
+WIN_RATE_POINTS = ("split", "a", "b", "setting", "win_rate", "low", "high", "ties", "n")
 Scores = Mapping[tuple[str, int], float]
 
 
@@ -53,6 +54,14 @@ def compare_replies(
         }
         for split, pairs in COMPARISONS.items()
     }
+
+
+def list_win_rates(compared: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """One row of `WIN_RATE_POINTS` for each split, pair A and B, and setting that is compared."""
+    for split, pairs in COMPARISONS.items():
+        for a, b in pairs:
+            for setting, rate in compared[split][f"{a}_vs_{b}"].items():
+                yield {"split": split, "a": a, "b": b, "setting": setting, **rate}
 
 
 def win_rate(a: Scores, b: Scores, resamples: int, seed: int) -> dict[str, float | None]:

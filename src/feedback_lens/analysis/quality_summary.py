@@ -15,6 +15,7 @@ from feedback_lens.analysis.intervals import (
 from feedback_lens.analysis.rank_tests import compare_splits_of_prompts
 
 QUALITY_POINTS = ("split", "criteria_met")
+CRITERION_POINTS = ("split", "criterion", "share", "low", "high")
 PAIRS = {"neg_vs_rand": ("neg", "rand"), "pos_vs_rand": ("pos", "rand")}
 Row = Mapping[str, Any]
 
@@ -51,6 +52,17 @@ def list_met(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
     """Points of a plot (`QUALITY_POINTS`): one a prompt whose criteria could be read."""
     for row in _readable(rows):
         yield {"split": row["prompt_set"], "criteria_met": count_met(row)}
+
+
+def list_criteria(summary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """One row of `CRITERION_POINTS` for each prompt set of `summarize_quality` and criterion.
+
+    `share` of the prompts that meet it with its 95% interval; `mean` is that of the seven.
+    """
+    for name, found in summary.items():
+        for criterion in (*CRITERIA, "mean"):
+            share = {"share": found[criterion], **found["intervals"][criterion]}
+            yield {"split": name, "criterion": criterion, **share}
 
 
 def count_met(row: Row) -> int:

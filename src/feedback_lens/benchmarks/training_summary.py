@@ -15,7 +15,7 @@ FIELDS = (
     *("method", "preflight", "parameters", "loss", "rewards"),
     *("held_out_loss", "held_out_reward_margin", "held_out_reward_margin_error"),
 )
-LOSS_POINTS = ("base", "corpus", "recipe", "seed", "step", "loss")
+LOSS_POINTS = ("base", "corpus", "recipe", "seed", "method", "step", "loss")
 
 
 def read_cards(folder: Path, axes: Axes) -> dict[Model, dict[str, Any]]:
@@ -47,7 +47,7 @@ def list_losses(cards: Cards) -> Iterator[dict[str, Any]]:
     """One row of `LOSS_POINTS` for each logged training step of each model."""
     for model, card in cards.items():
         for step, loss in card["loss"].items():
-            yield {**model._asdict(), "step": int(step), "loss": loss}
+            yield {**model._asdict(), "method": card["method"], "step": int(step), "loss": loss}
 
 
 def _read_card(path: Path) -> dict[str, Any]:

@@ -1,4 +1,3 @@
-import csv
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +11,15 @@ from feedback_lens.calls.catalog import ModelFacts, read_all_facts
 from feedback_lens.errors import InputError
 from feedback_lens.report.dates import Dates, read_dates
 from feedback_lens.report.names import TEXT_LEFT_OUT, join
+from feedback_lens.report.plots.plot import Plot, Points
 from feedback_lens.tables import read_json, read_rows, stream_rows
 
 SINGLE = ("summary", "scores", "significance", "training", "fit_detector", "summarize_calls")
-CURVES = ("calibration", "abstention", "loss")
 TABLES = ("conversations", "labels")
 NO_MODEL = "no model"  # of a judge that is a stand-in
 ASKED = ("prompted", "prior")  # detectors that ask a language model
 CLUSTER_COLUMNS = ["cluster", "replies", "score", "refusal", "lexical_share", "rank"]
 Rows = Sequence[Mapping[str, Any]]
-Points = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,10 @@ class Inputs:
 
     `metrics` goes by stage, then corpus, gold set, prompt set, judge of pairs or reward model where
     the stage has several; `train_reward` has the model that scores the replies where it is trained
-    here. `points` are those of the plots, by figure and corpus or gold set; `curves` those of
-    figures that are one file. `clusters` holds for each corpus its clusters of replies by falling
-    score, with the reply nearest to the center, the one text of a log that is in here. `dates` are
-    those of each corpus' conversations, `catalog` what is known of models by their names.
+    here. `plots` are those of plots.yaml, in its order. `clusters` holds for each corpus its
+    clusters of replies by falling score, with the reply nearest to the center, the one text of a
+    log that is in here. `dates` are those of each corpus' conversations, `catalog` what is known of
+    models by their names.
 
     By whom, as the data have it: `labelers` the labels of each corpus, `judged` those of each
     detector on the gold sets, `writers` each regeneration; a model, or the detector itself where it
@@ -45,8 +43,7 @@ class Inputs:
     axes: Axes
     published: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    points: Mapping[str, Mapping[str, Points]]
-    curves: Mapping[str, Points]
+    plots: Sequence[Plot]
     clusters: Mapping[str, Rows]
     dates: Mapping[str, Dates]
     catalog: Mapping[str, ModelFacts]
@@ -58,6 +55,10 @@ class Inputs:
     reward_model: str
     hashes: Mapping[str, str]
 
+    def points(self, figure: str) -> dict[str, Points]:
+        """The points of a figure's plots, by corpus or gold set."""
+        return {plot.cell: plot.points for plot in self.plots if plot.name == figure and plot.cell}
+
 
 def count_labeled(counts: Mapping[str, Any]) -> int:
     """The turns of `count_feedback`, whole or by turn, that have a label."""
@@ -68,14 +69,14 @@ def read_inputs(
     axes: Axes,
     reward_model: str,
     metrics: Path,
-    plots: Path,
+    plots: Sequence[Plot],
     published: Path,
     data: Path,
     catalog: Path,
     *,
     texts: bool,
 ) -> Inputs:
-    """Read the metrics, plots and models of exactly the cells of the axes.
+    """Read the metrics and models of exactly the cells of the axes.
 
     Without `texts` no text of a log is read: words that say so stand in its place.
 
@@ -86,8 +87,7 @@ def read_inputs(
         axes=axes,
         published=_read_published(published),
         metrics=_read_metrics(metrics, axes, reward_model),
-        points=_read_plots(plots, axes),
-        curves={name: _read_points(plots / f"{name}.csv") for name in CURVES},
+        plots=plots,
         clusters={name: _read_clusters(data / "refusals", name, texts) for name in axes.corpora},
         dates={name: read_dates(data / f"conversations/{name}.parquet") for name in axes.corpora},
         catalog=read_all_facts(catalog),
@@ -146,17 +146,6 @@ def _read_metrics(folder: Path, axes: Axes, reward_model: str) -> dict[str, Any]
     return metrics | {name: read_json(folder / f"{name}.json") for name in SINGLE}
 
 
-def _read_plots(folder: Path, axes: Axes) -> dict[str, dict[str, Points]]:
-    cells = {
-        **dict.fromkeys(("turn_distribution", "toxicity", "quality"), axes.corpora),
-        **dict.fromkeys(("turn_distribution_gold", "confusion"), axes.gold_sets),
-    }
-    return {
-        figure: {name: _read_points(folder / figure / f"{name}.csv") for name in names}
-        for figure, names in cells.items()
-    }
-
-
 def _read_published(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -167,14 +156,6 @@ def _read_published(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: a mapping is wanted; restore it with git checkout")
     return content
-
-
-def _read_points(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such plot; `dvc repro` makes it") from None
 
 
 def _read_clusters(folder: Path, corpus: str, texts: bool) -> Rows:

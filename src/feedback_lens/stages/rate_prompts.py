@@ -6,8 +6,10 @@ from feedback_lens.analysis.plots import write_points
 from feedback_lens.analysis.prompt_sets import list_split_prompts
 from feedback_lens.analysis.quality import RATINGS, Rating, rate_prompts
 from feedback_lens.analysis.quality_summary import (
+    CRITERION_POINTS,
     QUALITY_POINTS,
     compare_splits,
+    list_criteria,
     list_met,
     summarize_quality,
 )
@@ -24,6 +26,7 @@ from feedback_lens.tables import write_json, write_rows
 @path_option("--counts")
 @path_option("--metrics")
 @path_option("--plot")
+@path_option("--criteria_plot")
 @rating_options
 def main(
     splits: Path,
@@ -32,6 +35,7 @@ def main(
     counts: Path,
     metrics: Path,
     plot: Path,
+    criteria_plot: Path,
     rating: Rating,
     resamples: int,
     seed: int,
@@ -44,6 +48,7 @@ def main(
     write_json(totals, counts)
     write_json({**rating.describe(), **summary, "rank_tests": tests}, metrics)
     write_points(list_met(rows), plot, QUALITY_POINTS)
+    write_points(list_criteria(summary), criteria_plot, CRITERION_POINTS)
 
 
 if __name__ == "__main__":

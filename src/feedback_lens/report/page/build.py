@@ -12,14 +12,12 @@ from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
 from feedback_lens.report.browsers.answers import explain_absence
+from feedback_lens.report.browsers.conversations import pack_shown
 from feedback_lens.report.header import Commit, describe_run
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.lineage import COMMAND, list_lineage, open_page
-from feedback_lens.report.plots.charts import Chart
-from feedback_lens.report.plots.detection import list_detection_charts
-from feedback_lens.report.plots.feedback import list_feedback_charts
-from feedback_lens.report.plots.prompt import list_prompt_charts
-from feedback_lens.report.plots.score import draw_losses, draw_scores, draw_win_rates
+from feedback_lens.report.plots.bundle import bundle_vega
+from feedback_lens.report.plots.figures import Figure, list_figures, pack_plots
 from feedback_lens.report.tables.agreement import list_agreement_tables
 from feedback_lens.report.tables.detection import list_detection_tables
 from feedback_lens.report.tables.feedback import list_feedback_tables
@@ -40,16 +38,24 @@ STYLES = (
     "style.css",
     "header.css",
     "claims.css",
+    "plots.css",
     "conversations.css",
     "answers.css",
     "lineage.css",
 )
 # parts that hold text of logs or models, with the scripts that need it: they can be left out
 PRIVATE = {
-    "conversations": ("conversations.js",),
+    "conversations": ("log.js", "filters.js", "texts.js", "turns.js", "conversations.js"),
     "answers": ("answers_scores.js", "answers_view.js", "answers_lists.js", "answers.js"),
 }
-SCRIPTS = ("shared.js", "header.js", "claims.js", *PRIVATE["conversations"], *PRIVATE["answers"])
+SCRIPTS = (
+    "shared.js",
+    "header.js",
+    "claims.js",
+    "plots.js",
+    *PRIVATE["conversations"],
+    *PRIVATE["answers"],
+)
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,11 @@ class Script:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: tables, and the charts below them."""
+    """A part of the page: tables, and the plots below them."""
 
     title: str
     tables: Sequence[Table]
-    charts: Sequence[Chart]
+    plots: Sequence[Figure]
 
 
 def build_page(
@@ -86,7 +92,8 @@ def build_page(
     is that of a copy to show others.
     """
     no_answers = explain_absence(inputs.axes, answers)
-    private = {"conversations": conversations, "answers": None if no_answers else answers}
+    log = None if conversations is None else pack_shown(inputs.axes, conversations)
+    private = {"conversations": log, "answers": None if no_answers else answers}
     shown = {name: content for name, content in private.items() if content is not None}
     unused = {name for part, names in PRIVATE.items() if part not in shown for name in names}
     environment = Environment(
@@ -107,11 +114,16 @@ def build_page(
         overview=overview,
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
+        shown=None if conversations is None else len(conversations),
         no_answers=no_answers,
         data={"claims": escape_json(show_claims(overview))}
+        | {"plots": escape_json(pack_plots(inputs.plots))}
         | {name: escape_json(content) for name, content in shown.items()},
         styles=[Markup(_read(name)) for name in STYLES],
-        scripts=[Script(Markup(_read(name))) for name in SCRIPTS if name not in unused],
+        scripts=[
+            Script(Markup(text))
+            for text in (bundle_vega(), *(_read(name) for name in SCRIPTS if name not in unused))
+        ],
     )
 
 
@@ -132,13 +144,15 @@ def _list_sections(inputs: Inputs) -> list[Section]:
         *list_significance_tables(inputs),
         *list_score_tables(inputs),
     ]
-    return [
-        Section("Feedback", feedback, list_feedback_charts(inputs)),
-        Section("Detectors", detectors, list_detection_charts(inputs)),
-        Section("Prompts", prompts, list_prompt_charts(inputs)),
-        Section("Replies", replies, draw_win_rates(inputs)),
-        Section("Training", training, [*draw_scores(inputs), *draw_losses(inputs)]),
-    ]
+    tables = {
+        "Feedback": feedback,
+        "Detectors": detectors,
+        "Prompts": prompts,
+        "Replies": replies,
+        "Training": training,
+    }
+    figures = list_figures(inputs.plots, inputs.axes)
+    return [Section(name, tables.get(name, []), found) for name, found in figures.items()]
 
 
 def write_page(page: str, path: Path) -> None:

@@ -5,12 +5,13 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from feedback_lens.feedback.labels import FINE
-from feedback_lens.report.inputs import Inputs, Points, count_labeled
+from feedback_lens.report.inputs import Inputs, count_labeled
 from feedback_lens.report.names import (
     PAPER_GOLD_SETS,
     match_gold_set,
     name_gold_set,
 )
+from feedback_lens.report.plots.plot import Points
 from feedback_lens.report.tables.reasons import (
     about_annotators,
     about_errors,
@@ -103,7 +104,7 @@ def _describe_turn(turn: Mapping[str, Any]) -> Value:
 
 def _show_turns(inputs: Inputs) -> Table:
     gold, corpora = (
-        inputs.points[figure] for figure in ("turn_distribution_gold", "turn_distribution")
+        inputs.points(figure) for figure in ("turn_distribution_gold", "turn_distribution")
     )
     return Table(
         "Figure 2",
