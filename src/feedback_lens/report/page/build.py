@@ -35,8 +35,15 @@ from feedback_lens.report.tables.training import list_training_tables
 from feedback_lens.report.tables.training_set import list_training_set_tables
 from feedback_lens.tables import replaced
 
-STYLES = ("style.css", "header.css", "claims.css", "conversations.css", "lineage.css")
-SCRIPTS = ("shared.js", "header.js", "claims.js", "conversations.js")
+STYLES = (
+    "style.css",
+    "navigation.css",
+    "header.css",
+    "claims.css",
+    "conversations.css",
+    "lineage.css",
+)
+SCRIPTS = ("shared.js", "navigation.js", "header.js", "claims.js", "conversations.js")
 # parts that hold text of logs or models, with the scripts that need it: they can be left out
 PRIVATE = {"conversations": ("conversations.js",)}
 
