@@ -36,6 +36,7 @@ from feedback_lens.tables import replaced
 
 STYLES = (
     "style.css",
+    "navigation.css",
     "header.css",
     "claims.css",
     "plots.css",
@@ -50,6 +51,7 @@ PRIVATE = {
 }
 SCRIPTS = (
     "shared.js",
+    "navigation.js",
     "header.js",
     "claims.js",
     "plots.js",
