@@ -12,8 +12,8 @@ from feedback_lens.report.plots.boxes import Box, measure_box
 from feedback_lens.report.plots.charts import list_ticks
 from feedback_lens.report.plots.series import COLORS, number_series
 from feedback_lens.report.plots.svg import draw_text
+from feedback_lens.report.tables.rows import compare
 from feedback_lens.report.tables.values import (
-    compare,
     ours,
     ours_with_interval,
     ours_with_spread,
