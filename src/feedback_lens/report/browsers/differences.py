@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-Edits = list[int | str]
 LONGEST = 2000  # words of either reply that are still compared: time grows faster than they do
 SHORTEST = 3  # words that are kept between two changes: fewer only tear a reader's sentence apart
 _WORD = re.compile(r"\S+\s*|\s+")
 
 
-def list_edits(original: str, text: str) -> tuple[Edits, bool]:
+def list_edits(original: str, text: str) -> tuple[list[int | str], bool]:
     """The edits that make `text` of `original`, word by word, and whether the two were compared.
 
     A positive number keeps and a negative one deletes so many UTF-16 units of the original, as
@@ -19,7 +18,7 @@ def list_edits(original: str, text: str) -> tuple[Edits, bool]:
     """
     old, new = _WORD.findall(original), _WORD.findall(text)
     compared = max(len(old), len(new)) <= LONGEST
-    edits: Edits = []
+    edits: list[int | str] = []
     old_end = new_end = 0
     for old_start, new_start, words in _match(old, new) if compared else [(len(old), len(new), 0)]:
         deleted, inserted = old[old_end:old_start], "".join(new[new_end:new_start])
@@ -28,19 +27,6 @@ def list_edits(original: str, text: str) -> tuple[Edits, bool]:
         old_end, new_end = old_start + words, new_start + words
         edits += [_measure(old[old_start:old_end])] if words else []
     return edits, compared
-
-
-def apply_edits(original: str, edits: Edits) -> str:
-    """The text that `list_edits` was given, out of the original."""
-    units, start, parts = original.encode("utf-16-le"), 0, []
-    for edit in edits:
-        if isinstance(edit, str):
-            parts.append(edit)
-        else:
-            end = start + 2 * abs(edit)
-            parts += [units[start:end].decode("utf-16-le")] if edit > 0 else []
-            start = end
-    return "".join(parts)
 
 
 def _match(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int]]:

@@ -5,6 +5,7 @@
   const PAGE = 50;
   const OPENING = 110; // characters of a conversation that a closed card shows
   const opened = new Set();
+  const cards = new Map(); // those that the list shows, by conversation
   let [found, linked, shown, edited] = [[], null, 0, null];
 
   const nameLink = ({ corpus, id }) => `#conversation-${corpus}-${encodeURIComponent(id)}`;
@@ -54,7 +55,9 @@
     const summary = make("summary", "", make("b", "", conversation.corpus), " ",
       texts.showInline("opening", cutOpening(conversation)), " ", make("span", "chips", ...chips));
     const card = make("details", "card", summary);
-    card.id = nameLink(conversation).slice(1);
+    cards.set(conversation, card);
+    // no id: where the address names one, the browser itself would go there and take the focus away
+    card.dataset.link = nameLink(conversation);
     card.addEventListener("toggle", () => {
       if (card.open) { opened.add(conversation); fill(card, match); } else opened.delete(conversation);
     });
@@ -63,11 +66,11 @@
   }
 
   function showMore() {
-    const cards = found.slice(shown, shown + PAGE).map(showCard);
-    field("list").append(...cards);
-    shown += cards.length;
+    const more = found.slice(shown, shown + PAGE).map(showCard);
+    field("list").append(...more);
+    shown += more.length;
     field("more").hidden = shown >= found.length;
-    return cards[0];
+    return more[0];
   }
 
   function count(missing) {
@@ -87,6 +90,7 @@
       found.unshift(match);
     }
     shown = 0;
+    cards.clear();
     field("list").replaceChildren();
     showMore();
   }
@@ -104,9 +108,9 @@
   function openLinked(conversation) {
     linked = conversation;
     opened.add(conversation);
-    let card = document.getElementById(nameLink(conversation).slice(1));
-    if (card) card.open = true;
-    else { refresh(); card = document.getElementById(nameLink(conversation).slice(1)); }
+    if (!cards.has(conversation)) refresh();
+    const card = cards.get(conversation);
+    card.open = true;
     card.scrollIntoView();
     card.firstElementChild.focus({ preventScroll: true });
   }
