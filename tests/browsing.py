@@ -2,18 +2,36 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium here: apt-get install chromium"
 )
+_running = ExitStack()
+
+
+@cache
+def _start_browser() -> Browser:
+    """The one browser of a test module, from its first page until `stop_browser`."""
+    playwright = _running.enter_context(sync_playwright())
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    _running.callback(browser.close)
+    return browser
+
+
+def stop_browser() -> None:
+    """End the browser, if one runs: with it Playwright's event loop, beside which none can run."""
+    _running.close()
+    _start_browser.cache_clear()
 
 
 @contextmanager
@@ -23,18 +41,14 @@ def open_page(path: Path, fragment: str = "", **context: Any) -> Iterator[Page]:
     `page.requests` holds the addresses that it asked for, `page.complaints` the console's errors
     and warnings and uncaught exceptions.
     """
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            page = browser.new_context(**context).new_page()
-            page.requests, page.complaints = [], []
-            page.on("request", lambda request: page.requests.append(request.url))
-            page.on("pageerror", lambda error: page.complaints.append(str(error)))
-            page.on("console", lambda message: _complain(page, message))
-            page.goto(path.as_uri() + fragment)
-            yield page
-        finally:
-            browser.close()
+    with _start_browser().new_context(**context) as own:
+        page = own.new_page()
+        page.requests, page.complaints = [], []
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("console", lambda message: _complain(page, message))
+        page.goto(path.as_uri() + fragment)
+        yield page
 
 
 def _complain(page: Any, message: Any) -> None:

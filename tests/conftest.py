@@ -1,4 +1,6 @@
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,11 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DVC cache that all test projects use: what one of them made the others need not run."""
     own = tmp_path_factory.getbasetemp()
     return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "dvc-cache"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_browser_a_module() -> Iterator[None]:
+    """The pages of a module's tests are opened in one browser, which ends with the module."""
+    yield
+    if "browsing" in sys.modules:
+        sys.modules["browsing"].stop_browser()

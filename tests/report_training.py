@@ -18,10 +18,18 @@ from feedback_lens.training.reward import SCORES
 from feedback_lens.training.reward_evidence import summarize_held_out
 from judged_rows import task
 from judgments import judged
+from report_answers import write_answers, write_verdicts
 from training_cards import make_card
 
 LEAK = {"split": "neg", "other": "mt_bench", "kind": "near_duplicate", "similarity": 0.8}
-CALLS = {"calls": 4, "snapshots": {"claude-20261101": 3}}
+COUNTED = {"calls": 4, "prompt_tokens": 1000, "completion_tokens": 234, "uncounted": 0, "usd": 1.5}
+FREE = {"calls": 2, "prompt_tokens": 0, "completion_tokens": 0, "uncounted": 2, "usd": None}
+CALLS = {
+    "label": {"claude": {**COUNTED, "snapshots": {"claude-20261101": 3}}},
+    "score_toxicity": {"local:lexicon": FREE},
+    "judge": {},
+    "total": {"calls": 6, "usd": 1.5, "calls_without_usd": 2},
+}
 
 
 def write_training(folder, splits, axes, reply):
@@ -51,9 +59,12 @@ def write_training(folder, splits, axes, reply):
         }
         plot = folder / f"plots/win_rates/{corpus}.csv"
         write_points(list_win_rates(compared), plot, WIN_RATE_POINTS)
-    metrics["summarize_calls"] = {"label": {"claude": CALLS}, "judge": {}, "total": {"calls": 4}}
+    metrics["summarize_calls"] = CALLS
     for name, content in metrics.items():
         write_json(content, folder / f"metrics/{name}.json")
+    write_answers(folder, axes, judgments, reply)
+    for name, judge in axes.pair_judges.items():
+        write_verdicts(folder / "data/judgments/pairs" / name, judge, _compare_pairs(axes, judge))
     for kind, judges in (("answers", axes.judges), ("pairs", axes.pair_judges)):
         for name, benchmark in ((n, b) for n, judge in judges.items() for b in judge.benchmarks):
             path = folder / "data/judgments" / kind / name / f"{benchmark}.json"

@@ -32,6 +32,14 @@ HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"
 LABELED = {("c1", 2): "NEG_2", ("c1", 3): "NEU", ("c2", 2): "POS", ("c3", 2): None}
 GOLD = {("c1", 2): "NEG_2", ("c1", 3): "NEG_1", ("c2", 2): "POS", ("c3", 2): "NEU"}
 IDS = ("c1", "c2", "c3")
+# when conversations of lmsys began; those of team have no timestamps
+BEGUN = {"c1": "2026-03-02T10:00:00+00:00", "c2": "2026-01-31T23:59:59+00:00"}
+CATALOG = """
+models:
+  claude: {prompt: 1, completion: 2, shutdown: 2999-01-01, substitute: claude-next}
+  gpt-4: {shutdown: 2001-02-03}
+  gpt-4o-mini: {prompt: 1, completion: 2}
+"""
 PARAMS = {
     "corpora": {"lmsys": {"detector": "prompted"}, "team": {"detector": "keywords"}},
     "gold_sets": {"lmsys": {"setting": "dense"}, "sparse": {"setting": "sparse"}},
@@ -72,6 +80,7 @@ def write_world(folder, params=PARAMS):
     write_prompt_sets(folder, *params["prompt_sets"])
     write_gold_sets(folder, conversations, GOLD, LABELED)
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    (folder / "catalog.yaml").write_text(CATALOG, encoding="utf-8")
     write_training(folder, splits, read_axes(folder / "params.yaml"), f"better {HOSTILE}")
     _write_detector(folder)
     options = {
@@ -81,8 +90,11 @@ def write_world(folder, params=PARAMS):
         "plots": folder / "plots",
         "published": PUBLISHED,
         "data": folder / "data",
+        "catalog": folder / "catalog.yaml",
+        "benchmarks": folder / "benchmarks",
         "report": folder / "report/index.html",
         "conversations": 10,
+        "questions": 10,
     }
     return [part for name, value in options.items() for part in (f"--{name}", str(value))]
 
@@ -102,8 +114,9 @@ def _converse(corpus, identifier, turns, opening):
         for role in ("user", "assistant")
     ]
     messages[0] = Message("user", opening)
+    begun = BEGUN.get(identifier) if corpus == "lmsys" else None
     return Conversation(
-        identifier, corpus, "vicuna", "English", None, None, False, False, tuple(messages)
+        identifier, corpus, "vicuna", "English", None, begun, False, False, tuple(messages)
     )
 
 

@@ -9,6 +9,7 @@ from feedback_lens.commands.lineage import lineage
 from feedback_lens.commands.plan import plan
 from feedback_lens.commands.profile import profile
 from feedback_lens.commands.prune import prune
+from feedback_lens.commands.publish import publish
 from feedback_lens.commands.results import results
 from feedback_lens.commands.store import store
 from feedback_lens.commands.training_set import training_set
@@ -29,6 +30,7 @@ for command in (
     plan,
     profile,
     prune,
+    publish,
     results,
     store,
     training_set,

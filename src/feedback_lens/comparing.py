@@ -28,27 +28,44 @@ class Difference:
         return difference if isfinite(difference) else None
 
     @property
-    def margin(self) -> float | None:
-        """How large a difference chance alone explains, at 95%; null where nothing tells.
+    def interval(self) -> tuple[float, float] | None:
+        """Where the true difference lies at 95%; null where nothing tells.
 
-        Of means over n and m seeds with the sample standard deviations s and t: Welch's t-quantile
-        times sqrt(s^2 / n + t^2 / m). Of shares with 95% intervals: the root of the summed squares
-        of the two arms that face each other. A difference beyond it is one whose own 95% interval
-        leaves out zero. Both take the states as independent; where they share data, the true margin
-        is smaller.
+        Of means over n and m seeds with the sample standard deviations s and t: the difference and
+        Welch's t-quantile times sqrt(s^2 / n + t^2 / m) to either side. Of other figures with 95%
+        intervals: to either side the root of the summed squares of the two arms that face each
+        other, which is Newcombe's interval where theirs are Wilson's of shares. Both take the
+        states as independent; where they share data, the true interval is narrower.
 
         Source: Welch 1947; Newcombe 1998, Zou and Donner 2008 (square-and-add interval).
         """
+        arms = self._measure_arms()
+        if arms is None or self.difference is None:
+            return None
+        below, above = arms
+        return self.difference - below, self.difference + above
+
+    @property
+    def margin(self) -> float | None:
+        """How large a difference chance alone explains: the arm of the interval towards zero.
+
+        A difference beyond it is one whose interval leaves out zero; null where nothing tells.
+        """
+        arms = self._measure_arms()
+        if arms is None or self.difference is None:
+            return None
+        below, above = arms
+        return below if self.difference > 0 else above
+
+    def _measure_arms(self) -> tuple[float, float] | None:
         if self.difference is None:
             return None
-        before, after = self.before, self.after
-        if before.spread is not None and after.spread is not None:
-            margin = _margin_of_means(before, after)
+        if self.before.spread is not None and self.after.spread is not None:
+            margin = _margin_of_means(self.before, self.after)
+            arms = None if margin is None else (margin, margin)
         else:
-            margin = _margin_of_shares(
-                *((before, after) if self.difference > 0 else (after, before))
-            )
-        return margin if margin is not None and isfinite(margin) else None
+            arms = _add_arms(self.before, self.after)
+        return arms if arms is not None and all(map(isfinite, arms)) else None
 
     @property
     def verdict(self) -> str:
@@ -76,10 +93,23 @@ def _margin_of_means(before: Figure, after: Figure) -> float | None:
     return float(stdtrit(freedom, 0.975)) * sqrt(one + other)
 
 
-def _margin_of_shares(lower: Figure, upper: Figure) -> float | None:
-    if lower.high is None or upper.low is None:
+def _add_arms(before: Figure, after: Figure) -> tuple[float, float] | None:
+    first, second = _list_arms(before), _list_arms(after)
+    if first is None or second is None:
         return None
-    return hypot(lower.high - lower.value, upper.value - upper.low)
+    return hypot(second[0], first[1]), hypot(second[1], first[0])
+
+
+def _list_arms(figure: Figure) -> tuple[float, float] | None:
+    """How far the interval of a figure reaches below and above it; of a mean over seeds, t's."""
+    from scipy.special import stdtrit
+
+    if figure.low is not None and figure.high is not None:
+        return figure.value - figure.low, figure.high - figure.value
+    if figure.spread is None or figure.seeds is None or figure.seeds < 2:
+        return None
+    arm = float(stdtrit(figure.seeds - 1, 0.975)) * figure.spread / sqrt(figure.seeds)
+    return arm, arm
 
 
 @dataclass(frozen=True)

@@ -75,23 +75,26 @@ def read_facts(model: str) -> ModelFacts:
     for table in (packaged, own.get("entries", {})):
         for name in names:
             entry |= table.get(name, {})
-    price = _join_price(entry, own.get("path", PACKAGED), model)
-    known = {"batch_share", "shutdown", "substitute", "structured_output"}
-    facts = {name: entry[name] for name in known if entry.get(name) is not None}
-    for name in ("refuses", "refuses_thinking"):
-        facts[name] = frozenset(entry.get(name) or ())
-    return ModelFacts(model, price, **facts)
+    return _join_facts(entry, own.get("path", PACKAGED), model)
+
+
+def read_all_facts(path: Path) -> dict[str, ModelFacts]:
+    """The facts of every model and service of one catalog file, by name.
+
+    Raises:
+        InputError: it cannot be read or is no catalog; file, model and field are named.
+    """
+    entries = _read(path)["entries"]
+    return {name: _join_facts(entry, path, name) for name, entry in entries.items()}
 
 
 def read_prices(path: Path) -> dict[str, Price]:
     """The models of one catalog file that have a price, by name.
 
     Raises:
-        InputError: it cannot be read or is no catalog; file, model and field are named.
+        InputError: as of `read_all_facts`.
     """
-    entries = _read(path)["entries"]
-    prices = {name: _join_price(entry, path, name) for name, entry in entries.items()}
-    return {name: price for name, price in prices.items() if price is not None}
+    return {name: facts.price for name, facts in read_all_facts(path).items() if facts.price}
 
 
 def drop_day(model: str) -> str:
@@ -163,6 +166,14 @@ def check_sampling(
             f"{purpose}: model {facts.name!r} refuses {' and '.join(refused)}; set "
             f"{' and '.join(mends)} in params.yaml ({VARIABLE} corrects what is known of a model)"
         )
+
+
+def _join_facts(entry: Mapping[str, Any], path: Path, model: str) -> ModelFacts:
+    known = {"batch_share", "shutdown", "substitute", "structured_output"}
+    facts = {name: entry[name] for name in known if entry.get(name) is not None}
+    for name in ("refuses", "refuses_thinking"):
+        facts[name] = frozenset(entry.get(name) or ())
+    return ModelFacts(model, _join_price(entry, path, model), **facts)
 
 
 def _join_price(entry: Mapping[str, Any], path: Path, model: str) -> Price | None:

@@ -17,6 +17,11 @@ from feedback_lens.feedback.evaluation import confusion, evaluate_labels
 from feedback_lens.feedback.gold.annotators import GOLD, Key
 from feedback_lens.feedback.label_sets import LabelSets, Predictions
 from feedback_lens.feedback.labels import FINE, GRANULARITIES, NEUTRAL
+from feedback_lens.feedback.measure_intervals import (
+    bound_averages,
+    bound_binary,
+    bound_classes,
+)
 
 CONFUSION_POINTS: Final = ("detector", "actual", "predicted")
 CLASSES: Final = (*FINE, None)
@@ -26,11 +31,11 @@ def evaluate_detectors(sets: LabelSets, resamples: int, seed: int) -> dict[str, 
     """Metrics of each detector under its name, and the `agreement` of any two label sets.
 
     A detector's are those of `evaluate_labels` over the gold turns that its table holds, with 95%
-    intervals over conversations: `accuracy_low` and `accuracy_high` beside each accuracy, `f1_low`
-    and `f1_high` beside the macro F1. `missing_turns` are gold turns that its table lacks,
-    `abstained` those left unlabeled for a low confidence, `coverage` the share that is labeled and
-    `accuracy_of_labeled` the accuracies over that share alone (null without any),
-    `predicted_per_conversation` the turns called feedback by conversation of the log.
+    intervals over conversations (`x_low` and `x_high` beside x): of each accuracy, the shares of
+    `binary`, all measures of `three_way`, and the fine macro F1. `missing_turns` are gold turns
+    that its table lacks, `abstained` those left unlabeled for a low confidence, `coverage` the
+    share that is labeled and `accuracy_of_labeled` the accuracies over that share alone (null
+    without any), `predicted_per_conversation` the turns called feedback by conversation of the log.
     `as_published` holds the metrics over the turns that the paper counts (`list_published`); null
     of none.
 
@@ -122,9 +127,15 @@ def _evaluate_turns(
         coarse = coarsen_tables(tables, CLASSES, granularity)
         low, high = percentile_interval(list_accuracies(coarse))
         metrics[granularity] |= {"accuracy_low": low, "accuracy_high": high}
-        if "macro" in metrics[granularity]:
+        if granularity == "fine":
             low, high = percentile_interval(list_macro_f1s(coarse, len(classes)))
             metrics[granularity]["macro"] |= {"f1_low": low, "f1_high": high}
+    metrics["binary"] |= bound_binary(actual, predicted, origins)
+    coarse = coarsen_tables(tables, CLASSES, "three_way")
+    for name, ends in bound_averages(coarse, GRANULARITIES["three_way"]).items():
+        metrics["three_way"][name] |= ends
+    for name, ends in bound_classes(actual, predicted, origins):
+        metrics["three_way"][name] |= ends
     return metrics
 
 

@@ -7,16 +7,18 @@ from typing import Any
 import yaml
 
 from feedback_lens.axes import Axes
+from feedback_lens.calls.catalog import ModelFacts, read_all_facts
 from feedback_lens.errors import InputError
-from feedback_lens.report.names import join
-from feedback_lens.report.plots.plot import Plot, Points
+from feedback_lens.report.dates import Dates, read_dates
+from feedback_lens.report.names import TEXT_LEFT_OUT, join
+from feedback_lens.report.plots.plot import Plot, Points, read_plots
 from feedback_lens.tables import read_json, read_rows, stream_rows
 
 SINGLE = ("summary", "scores", "significance", "training", "fit_detector", "summarize_calls")
 TABLES = ("conversations", "labels")
 NO_MODEL = "no model"  # of a judge that is a stand-in
 ASKED = ("prompted", "prior")  # detectors that ask a language model
-CLUSTER_COLUMNS = ["cluster", "replies", "score", "refusal", "lexical_share", "rank", "reply"]
+CLUSTER_COLUMNS = ["cluster", "replies", "score", "refusal", "lexical_share", "rank"]
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -27,7 +29,9 @@ class Inputs:
     `metrics` goes by stage, then corpus, gold set, prompt set, judge of pairs or reward model where
     the stage has several; `train_reward` has the model that scores the replies where it is trained
     here. `plots` are those of plots.yaml, in its order. `clusters` holds for each corpus its
-    clusters of replies by falling score, with the reply nearest to the center.
+    clusters of replies by falling score, with the reply nearest to the center, the one text of a
+    log that is in here. `dates` are those of each corpus' conversations, `catalog` what is known of
+    models by their names.
 
     By whom, as the data have it: `labelers` the labels of each corpus, `judged` those of each
     detector on the gold sets, `writers` each regeneration; a model, or the detector itself where it
@@ -41,6 +45,8 @@ class Inputs:
     metrics: Mapping[str, Any]
     plots: Sequence[Plot]
     clusters: Mapping[str, Rows]
+    dates: Mapping[str, Dates]
+    catalog: Mapping[str, ModelFacts]
     labelers: Mapping[str, str]
     judged: Mapping[str, str]
     writers: Mapping[str, str]
@@ -60,9 +66,19 @@ def count_labeled(counts: Mapping[str, Any]) -> int:
 
 
 def read_inputs(
-    axes: Axes, reward_model: str, metrics: Path, plots: Sequence[Plot], published: Path, data: Path
+    axes: Axes,
+    reward_model: str,
+    metrics: Path,
+    plots: Path,
+    published: Path,
+    data: Path,
+    catalog: Path,
+    *,
+    texts: bool,
 ) -> Inputs:
-    """Read the metrics and models of exactly the cells of the axes.
+    """Read the metrics, plots and models of exactly the cells of the axes.
+
+    Without `texts` no text of a log is read: words that say so stand in its place.
 
     Raises:
         InputError: a file is missing or unreadable, with its name.
@@ -71,8 +87,10 @@ def read_inputs(
         axes=axes,
         published=_read_published(published),
         metrics=_read_metrics(metrics, axes, reward_model),
-        plots=plots,
-        clusters={name: _read_clusters(data / "refusals", name) for name in axes.corpora},
+        plots=read_plots(plots, axes),
+        clusters={name: _read_clusters(data / "refusals", name, texts) for name in axes.corpora},
+        dates={name: read_dates(data / f"conversations/{name}.parquet") for name in axes.corpora},
+        catalog=read_all_facts(catalog),
         labelers={
             name: _name_labeler(data / "labels" / f"{name}.json", detector)
             for name, detector in axes.corpora.items()
@@ -140,9 +158,11 @@ def _read_published(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_clusters(folder: Path, corpus: str) -> Rows:
-    rows = read_rows(folder / f"{corpus}_clusters.parquet", CLUSTER_COLUMNS)
-    return sorted((r for r in rows if r["rank"] == 1), key=lambda row: int(row["cluster"]))
+def _read_clusters(folder: Path, corpus: str, texts: bool) -> Rows:
+    columns = [*CLUSTER_COLUMNS, *["reply"] * texts]
+    rows = read_rows(folder / f"{corpus}_clusters.parquet", columns)
+    nearest = ({"reply": TEXT_LEFT_OUT, **row} for row in rows if row["rank"] == 1)
+    return sorted(nearest, key=lambda row: int(row["cluster"]))
 
 
 def _name_labeler(counts: Path, detector: str) -> str:

@@ -1,6 +1,7 @@
 """What the numbers on the page come from."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -25,6 +26,15 @@ LIBRARIES = (
 )
 
 
+@dataclass(frozen=True)
+class Group:
+    """A part of the lineage: names, and what stands behind each; `is_md5` of hashes of files."""
+
+    title: str
+    rows: Mapping[str, str]
+    is_md5: bool = False
+
+
 def open_page(inputs: Inputs) -> str:
     """The page's first line."""
     if inputs.axes.profile == "sample":
@@ -32,29 +42,42 @@ def open_page(inputs: Inputs) -> str:
     return f"Profile {inputs.axes.profile}: what was run, beside what the paper reports."
 
 
-def list_lineage(inputs: Inputs) -> list[tuple[str, str]]:
-    """Pairs of a name and what stands behind it: corpora, detectors, models, judges, seeds."""
+def list_lineage(inputs: Inputs) -> list[Group]:
+    """What stands behind the run: data, detectors, models, training, judges, libraries."""
     axes = inputs.axes
+    training = {
+        "Base models": _join(axes.bases),
+        "Trained on": _join(axes.trained),
+        "Recipes": _join(axes.recipes),
+        "Seeds": _join(str(seed) for seed in axes.seeds),
+        "Benchmarks": _join(axes.benchmarks),
+        "Reward model": inputs.reward_model if axes.trained else "none",
+        **{f"Replies {name}": f"written by {by}" for name, by in inputs.writers.items()},
+    }
     return [
-        *((f"Corpus {corpus}", _describe_corpus(inputs, corpus)) for corpus in axes.corpora),
-        *((f"Gold set {name}", _describe_gold(inputs, name)) for name in axes.gold_sets),
-        *((f"Detector {name}", f"on the gold sets: {by}") for name, by in inputs.judged.items()),
-        *_name_measures(inputs),
-        ("Prompt sets", _join(axes.prompt_sets)),
-        *((f"Replies {name}", f"written by {model}") for name, model in inputs.writers.items()),
-        ("Base models", _join(axes.bases)),
-        ("Trained on", _join(axes.trained)),
-        ("Recipes", _join(axes.recipes)),
-        ("Seeds", _join(str(seed) for seed in axes.seeds)),
-        ("Benchmarks", _join(axes.benchmarks)),
-        *((f"Judge {name}", _describe_judge(inputs, name)) for name in axes.judges),
-        *((f"Judge of pairs {name}", _describe_pairs(inputs, name)) for name in axes.pair_judges),
-        ("Reward model", inputs.reward_model if inputs.axes.trained else "none"),
-        *_name_asked(inputs.metrics["summarize_calls"]),
-        *((f"MD5 of data/{path}", md5) for path, md5 in inputs.hashes.items()),
-        ("Libraries", _join(f"{name} {version(name)}" for name in LIBRARIES)),
-        ("Commit and parameters", COMMAND),
+        Group("Data", dict(_describe_data(inputs))),
+        Group("Files", {f"data/{path}": md5 for path, md5 in inputs.hashes.items()}, is_md5=True),
+        Group("Detectors and scorers", dict(_name_measures(inputs))),
+        Group("Models asked", dict(_name_asked(inputs.metrics["summarize_calls"]))),
+        Group("Training", training),
+        Group("Judges", dict(_name_judges(inputs))),
+        Group("Libraries", {name: version(name) for name in LIBRARIES}),
     ]
+
+
+def _describe_data(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    for corpus in inputs.axes.corpora:
+        yield f"Corpus {corpus}", _describe_corpus(inputs, corpus)
+    for name in inputs.axes.gold_sets:
+        yield f"Gold set {name}", _describe_gold(inputs, name)
+    yield "Prompt sets", _join(inputs.axes.prompt_sets)
+
+
+def _name_judges(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    for name in inputs.axes.judges:
+        yield name, _describe_judge(inputs, name)
+    for name in inputs.axes.pair_judges:
+        yield f"{name}, of pairs", _describe_pairs(inputs, name)
 
 
 def _name_asked(calls: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -65,7 +88,7 @@ def _name_asked(calls: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         by = _join(f"{stage} ({found['calls']} calls)" for stage, found in asked)
         snapshots = (name for _, found in asked for name in found.get("snapshots", ()))
         served = _join(dict.fromkeys(snapshots))
-        yield f"Model {model}", by if served == "none" else f"{by}; the server named it {served}"
+        yield model, by if served == "none" else f"{by}; the server named it {served}"
 
 
 def _describe_corpus(inputs: Inputs, corpus: str) -> str:
@@ -107,6 +130,8 @@ def _describe_pairs(inputs: Inputs, name: str) -> str:
 
 
 def _name_measures(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    for name, by in inputs.judged.items():
+        yield f"Detector {name}", f"on the gold sets: {by}"
     scorers = {
         corpus: f"{metrics['scorer']} (model {metrics['model'] or 'none'})"
         for corpus, metrics in inputs.metrics["score_toxicity"].items()

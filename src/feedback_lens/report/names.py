@@ -10,8 +10,11 @@ PAPER_GOLD_SETS = {
     "dense_lmsys": "Dense, LMSYS",
     "dense_wildchat": "Dense, WildChat",
 }
+BASES = {"vicuna7b": "vicuna_7b", "mistral7b": "mistral_7b", "qwen1_5_4b": "qwen1_5_4b"}
+REWARD_MODEL = "fsfairx_llama3"  # the paper's, by its name in profiles/paper.yaml, as are BASES
 SPLITS = {"neg": "negative", "rand": "random", "pos": "positive"}
 BESIDE = "(not in the paper)"
+TEXT_LEFT_OUT = "text left out"
 
 
 def list_corpora(axes: Axes) -> list[str]:

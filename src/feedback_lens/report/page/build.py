@@ -11,27 +11,44 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
+from feedback_lens.report.browsers.answers import explain_absence
+from feedback_lens.report.header import Commit, describe_run
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.lineage import list_lineage, open_page
+from feedback_lens.report.lineage import COMMAND, list_lineage, open_page
 from feedback_lens.report.plots.bundle import bundle_vega
 from feedback_lens.report.plots.figures import Figure, list_figures, pack_plots
 from feedback_lens.report.tables.agreement import list_agreement_tables
 from feedback_lens.report.tables.detection import list_detection_tables
 from feedback_lens.report.tables.feedback import list_feedback_tables
 from feedback_lens.report.tables.local import list_local_tables
+from feedback_lens.report.tables.overview import show_claims, survey
 from feedback_lens.report.tables.quality import compare_benchmarks, compare_quality, show_quality
 from feedback_lens.report.tables.refusal import list_refusal_tables
 from feedback_lens.report.tables.reply import list_reply_tables
+from feedback_lens.report.tables.rows import Table
 from feedback_lens.report.tables.score import list_score_tables
 from feedback_lens.report.tables.significance import list_significance_tables
 from feedback_lens.report.tables.toxicity import show_rank_tests, show_toxicity
 from feedback_lens.report.tables.training import list_training_tables
 from feedback_lens.report.tables.training_set import list_training_set_tables
-from feedback_lens.report.tables.values import Table
 from feedback_lens.tables import replaced
 
-STYLES = ("style.css", "plots.css", "conversations.css")
-SCRIPTS = ("shared.js", "plots.js", "conversations.js")
+STYLES = (
+    "style.css",
+    "header.css",
+    "claims.css",
+    "plots.css",
+    "conversations.css",
+    "answers.css",
+    "lineage.css",
+)
+# parts that hold text of logs or models, with the scripts that need it: they can be left out
+PRIVATE = {
+    "conversations": ("conversations.js",),
+    "answers": ("answers_scores.js", "answers_view.js", "answers_lists.js", "answers.js"),
+}
+PUBLIC = ("shared.js", "header.js", "claims.js", "plots.js")
+SCRIPTS = (*PUBLIC, *PRIVATE["conversations"], *PRIVATE["answers"])
 
 
 @dataclass(frozen=True)
@@ -55,11 +72,23 @@ class Section:
     plots: Sequence[Figure]
 
 
-def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> str:
+def build_page(
+    inputs: Inputs,
+    conversations: Sequence[Mapping[str, Any]] | None = None,
+    answers: Mapping[str, Any] | None = None,
+    commit: Commit | None = None,
+) -> str:
     """The report as one HTML page that loads nothing; the same inputs give the same bytes.
 
-    `conversations` are as `show_conversation` gives them.
+    `conversations` are as `show_conversation` gives them, `answers` as `read_shown_answers`. A part
+    that holds text of logs or models and is not given is left out, and the page says so. `commit`
+    is that of a copy to show others.
     """
+    no_answers = explain_absence(inputs.axes, answers)
+    private = {"conversations": conversations, "answers": None if no_answers else answers}
+    shown = {name: content for name, content in private.items() if content is not None}
+    unused = {name for part, names in PRIVATE.items() if part not in shown for name in names}
+    scripts = [name for name in SCRIPTS if name not in unused]
     environment = Environment(
         loader=PackageLoader("feedback_lens.report", "page"),
         autoescape=True,
@@ -67,18 +96,25 @@ def build_page(inputs: Inputs, conversations: Sequence[Mapping[str, Any]]) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    sections = _list_sections(inputs)
+    overview = survey([table for section in sections for table in section.tables])
     return environment.get_template("template.html").render(
         first_line=open_page(inputs),
+        header=describe_run(inputs, commit),
         lineage=list_lineage(inputs),
-        sections=_list_sections(inputs),
+        lineage_command=COMMAND,
+        sections=sections,
+        overview=overview,
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
+        no_answers=no_answers,
         data={
+            "claims": escape_json(show_claims(overview)),
             "plots": escape_json(pack_plots(inputs.plots)),
-            "conversations": escape_json(conversations),
-        },
+        }
+        | {name: escape_json(content) for name, content in shown.items()},
         styles=[Markup(_read(name)) for name in STYLES],
-        scripts=[Script(Markup(text)) for text in (bundle_vega(), *map(_read, SCRIPTS))],
+        scripts=[Script(Markup(text)) for text in (bundle_vega(), *map(_read, scripts))],
     )
 
 

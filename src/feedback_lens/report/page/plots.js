@@ -60,8 +60,10 @@
   async function draw(box) {
     const figure = box.closest("figure");
     drawn.get(box)?.finalize();
-    const { view } = await vegaEmbed(box, dress(plots[figure.id], box), { ast: true, renderer: "svg", actions: false, defaultStyle: false,
-      mode: "vega-lite", config: readTheme(), tooltip: { theme: dark.matches ? "dark" : "light" } });
+    const { view } = await vegaEmbed(box, dress(plots[figure.id], box), {
+      mode: "vega-lite", ast: true /* evaluates nothing, as the policy wants */, renderer: "svg", actions: false,
+      defaultStyle: false, config: readTheme(), tooltip: { theme: dark.matches ? "dark" : "light" },
+      logLevel: 1 /* errors: that a panel lacks what another has is none */ });
     drawn.set(box, view);
     await fit(box);
     await fit(box); // the guides' texts have changed

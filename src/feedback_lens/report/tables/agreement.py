@@ -7,15 +7,10 @@ from feedback_lens.feedback.gold.annotators import GOLD
 from feedback_lens.feedback.labels import GRANULARITIES
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import BESIDE, name_gold_set
-from feedback_lens.report.tables.reasons import about_data, explain
-from feedback_lens.report.tables.values import (
-    Table,
-    Value,
-    compare,
-    ours,
-    ours_with_interval,
-    reported,
-)
+from feedback_lens.report.tables.causes import OTHER_ANNOTATORS
+from feedback_lens.report.tables.reasons import about_gold, explain
+from feedback_lens.report.tables.rows import Reason, Table, compare
+from feedback_lens.report.tables.values import Value, ours, ours_with_interval, reported
 
 KAPPA = ("kappa", "low", "high")
 
@@ -43,7 +38,7 @@ def _compare_kappas(inputs: Inputs) -> Table:
         f"{paper['n_conversations']} conversations",
         ("binary", "three-way", "fine"),
         tuple(rows),
-        explain(about_data(inputs.axes, inputs.axes.gold_sets), "other annotators"),
+        explain(about_gold(inputs), Reason("other annotators", (OTHER_ANNOTATORS,))),
     )
 
 
@@ -82,7 +77,6 @@ def _show_pairs(inputs: Inputs) -> Table:
         "unlabeled: turns in both tables that one of the two leaves without a label",
         ("binary", "three-way", "fine", "turns", "unlabeled"),
         tuple(rows),
-        "",
     )
 
 

@@ -7,19 +7,10 @@ from typing import Any
 from feedback_lens.feedback.labels import GRANULARITIES
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import BESIDE, list_gold_sets
-from feedback_lens.report.tables.detector import describe_accuracy, describe_f1, show_detectors
-from feedback_lens.report.tables.reasons import about_data, about_detectors, about_sparse, explain
-from feedback_lens.report.tables.values import (
-    BLANK,
-    DASH,
-    Row,
-    Table,
-    Value,
-    compare,
-    ours,
-    percent,
-    reported,
-)
+from feedback_lens.report.tables.detector import describe_share, show_detectors
+from feedback_lens.report.tables.reasons import about_detectors, about_gold, about_sparse, explain
+from feedback_lens.report.tables.rows import Reason, Row, Table, compare
+from feedback_lens.report.tables.values import BLANK, DASH, Value, ours, reported
 
 BINARY = (
     "false_positive",
@@ -79,7 +70,7 @@ def _compare_accuracies(inputs: Inputs) -> Table:
     return Table(
         "Table 2",
         "Automatic detection of feedback",
-        "percent; accuracy with a 95% interval over conversations",
+        "percent, with 95% intervals over conversations",
         ("binary", "three-way", "fine", "precision", "recall"),
         tuple(rows),
         _explain(inputs),
@@ -87,8 +78,8 @@ def _compare_accuracies(inputs: Inputs) -> Table:
 
 
 def _list_accuracies(metrics: Mapping[str, Any]) -> list[Value]:
-    accuracies = [describe_accuracy(metrics[name]) for name in GRANULARITIES]
-    return [*accuracies, *(_percent(metrics["binary"], name) for name in ("precision", "recall"))]
+    accuracies = [describe_share(metrics[name], "accuracy") for name in GRANULARITIES]
+    return [*accuracies, *(describe_share(metrics["binary"], n) for n in ("precision", "recall"))]
 
 
 def _compare_binary(inputs: Inputs, name: str, setting: str, columns: Sequence[str]) -> Table:
@@ -102,7 +93,7 @@ def _compare_binary(inputs: Inputs, name: str, setting: str, columns: Sequence[s
     return Table(
         name,
         f"Feedback or none, {setting} set",
-        "percent of turns; precision and recall of feedback",
+        "percent of turns; precision and recall of feedback; 95% intervals over conversations",
         tuple(column.replace("_", " ") for column in columns),
         tuple(rows),
         _explain(inputs, setting),
@@ -115,7 +106,7 @@ def _list_binary(metrics: Mapping[str, Any], columns: Sequence[str]) -> list[Val
 
 def _describe_binary(metrics: Mapping[str, Any], column: str) -> Value:
     if column in metrics["binary"]:
-        return _percent(metrics["binary"], column)
+        return describe_share(metrics["binary"], column)
     # whole conversations have it, a choice of their turns does not
     return ours(metrics[column], 2) if column in metrics else DASH
 
@@ -144,15 +135,11 @@ def _compare_classes(inputs: Inputs, name: str, setting: str, prompt: str) -> Ta
 
 def _list_class(metrics: Mapping[str, Any], part: str) -> list[Value]:
     if part == "accuracy":
-        return [describe_accuracy(metrics["three_way"]), BLANK, BLANK]
+        return [describe_share(metrics["three_way"], "accuracy"), BLANK, BLANK]
     measures = metrics["three_way"][part]
     if measures.get("support") == 0:  # the averages have none
         return [DASH] * 3
-    return [*(_percent(measures, name) for name in ("precision", "recall")), describe_f1(measures)]
-
-
-def _percent(metrics: Mapping[str, float | None], name: str) -> Value:
-    return ours(percent(metrics[name]), 1)
+    return [describe_share(measures, name) for name in ("precision", "recall", "f1")]
 
 
 def _find(inputs: Inputs, setting: str, detector: str, pick: Pick) -> tuple[Found, str]:
@@ -171,9 +158,8 @@ def _find(inputs: Inputs, setting: str, detector: str, pick: Pick) -> tuple[Foun
     return found, f"not run: gold_sets has no {setting} set"
 
 
-def _explain(inputs: Inputs, setting: str = "dense") -> str:
+def _explain(inputs: Inputs, setting: str = "dense") -> Reason:
     """`setting` is that of the table's gold sets; only sparse sets call for more words."""
-    data = about_data(inputs.axes, inputs.axes.gold_sets)
     full = about_sparse(inputs) if setting == "sparse" else ""
     sparse = f"{full}, {NO_NEGATIVES}" if full else ""
-    return explain(data, about_detectors(inputs), AS_PUBLISHED, sparse)
+    return explain(about_gold(inputs), about_detectors(inputs), AS_PUBLISHED, sparse)

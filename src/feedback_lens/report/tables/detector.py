@@ -5,16 +5,9 @@ from typing import Any
 
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import BESIDE, name_gold_set
-from feedback_lens.report.tables.values import (
-    Table,
-    Value,
-    compare,
-    ours,
-    ours_with_interval,
-    percent,
-)
+from feedback_lens.report.tables.rows import Table, compare
+from feedback_lens.report.tables.values import Value, ours, ours_with_interval, percent
 
-ACCURACY = ("accuracy", "accuracy_low", "accuracy_high")
 COLUMNS = (
     "turns",
     "missing",
@@ -45,7 +38,6 @@ def show_detectors(inputs: Inputs) -> Table:
         "out of fold where it was fitted on the conversation",
         COLUMNS,
         tuple(rows),
-        "",
     )
 
 
@@ -54,18 +46,13 @@ def _describe(metrics: Mapping[str, Any]) -> list[Value]:
     return [
         *(ours(metrics[name], 0) for name in sizes),
         ours(metrics["predicted_per_conversation"], 2),
-        describe_accuracy(metrics["three_way"]),
-        describe_accuracy(metrics["fine"]),
-        describe_f1(metrics["fine"]["macro"]),
+        describe_share(metrics["three_way"], "accuracy"),
+        describe_share(metrics["fine"], "accuracy"),
+        describe_share(metrics["fine"]["macro"], "f1"),
     ]
 
 
-def describe_accuracy(metrics: Mapping[str, Any]) -> Value:
-    """The accuracy at a granularity in percent, with its interval."""
-    return ours_with_interval([percent(metrics[key]) for key in ACCURACY], 1)
-
-
-def describe_f1(measures: Mapping[str, Any]) -> Value:
-    """The F1 of a class or average in percent, with its interval where there is one."""
-    figures = [measures["f1"], measures.get("f1_low"), measures.get("f1_high")]
-    return ours_with_interval([percent(figure) for figure in figures], 1)
+def describe_share(metrics: Mapping[str, Any], name: str) -> Value:
+    """A measure of a detector in percent, with its interval."""
+    keys = (name, f"{name}_low", f"{name}_high")
+    return ours_with_interval([percent(metrics[key]) for key in keys], 1)

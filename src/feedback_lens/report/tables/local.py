@@ -5,11 +5,10 @@ from typing import Any
 
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import BESIDE
+from feedback_lens.report.tables.rows import Table, compare
 from feedback_lens.report.tables.values import (
-    Table,
     Value,
     before_and_after,
-    compare,
     ours,
     ours_with_interval,
     percent,
@@ -54,7 +53,6 @@ def _show_predictors(metrics: Mapping[str, Any]) -> Table:
         "see its conversation; differences in points with a 95% interval over conversations",
         ("three-way accuracy", "fine accuracy", "fine macro-F1"),
         (compare("Out of fold", None, found), compare("Differences", None, differences)),
-        "",
     )
 
 
@@ -68,7 +66,6 @@ def _show_calibration(metrics: Mapping[str, Any]) -> Table:
         "temperature above 1 makes the probabilities less sure",
         ("expected error (ECE)", "Brier score", "negative log-likelihood", "temperature"),
         (compare("Out of fold", None, found),),
-        "",
     )
 
 

@@ -5,7 +5,15 @@ from typing import Any
 
 from feedback_lens.analysis.criteria import CRITERIA
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.names import BESIDE, SPLITS, absent, list_corpora, name_corpus
+from feedback_lens.report.names import (
+    BESIDE,
+    PAPER_CORPORA,
+    SPLITS,
+    absent,
+    list_corpora,
+    name_corpus,
+)
+from feedback_lens.report.tables.causes import SAMPLE_DATA
 from feedback_lens.report.tables.reasons import (
     about_data,
     about_labels,
@@ -13,15 +21,15 @@ from feedback_lens.report.tables.reasons import (
     about_tokens,
     explain,
 )
+from feedback_lens.report.tables.rows import NO_NUMBERS, Reason, Row, Table, compare
 from feedback_lens.report.tables.values import (
     DRAWN,
-    Row,
-    Table,
     Value,
-    compare,
     ours,
     ours_with_interval,
+    ours_with_quartiles,
     reported,
+    size,
 )
 
 COLUMNS = (*CRITERIA, "mean")
@@ -30,6 +38,7 @@ MEASURES = {  # line: measure, decimals
     "complexity, 1 to 5": ("difficulty", 2),
     "tokens": ("tokens", 1),
 }
+RATED = ("rate_prompts", "rate_prompt_sets")
 BENCHMARKS = {"mtbench": "mt_bench", "wildbench": "wildbench"}
 
 
@@ -39,17 +48,18 @@ def show_quality(inputs: Inputs) -> Table:
     for corpus in list_corpora(inputs.axes):
         metrics = inputs.metrics["rate_prompts"].get(corpus)
         found = _list_quality(metrics) if metrics else {}
-        rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
+        drawn = [DRAWN] * len(SPLITS) if corpus in PAPER_CORPORA else None
+        rows.append(compare(name_corpus(corpus), drawn, found, absent(corpus)))
     return Table(
         "Figure 4",
         "Quality of the prompts that drew feedback",
-        f"of the seven criteria; 95% intervals over prompts; {DRAWN} (Table 12 has some)",
+        f"of the seven criteria; 95% intervals over prompts; {NO_NUMBERS} (Table 12 has some)",
         tuple(SPLITS.values()),
         tuple(rows),
         explain(
             about_data(inputs.axes, inputs.axes.corpora),
-            about_rater(inputs),
-            about_tokens(inputs),
+            about_rater(inputs, "rate_prompts"),
+            about_tokens(inputs, "rate_prompts"),
             about_labels(inputs),
         ),
     )
@@ -59,7 +69,7 @@ def _list_quality(metrics: Mapping[str, Any]) -> dict[str, list[Value]]:
     splits = [metrics.get(split) for split in SPLITS]
     return {
         **{
-            name: [ours(split and split[name], 0) for split in splits]
+            name: [size(split and split[name]) for split in splits]
             for name in ("prompts", "unreadable")
         },
         "criteria met: median (quartiles)": [_quartiles(split) for split in splits],
@@ -72,7 +82,7 @@ def _list_quality(metrics: Mapping[str, Any]) -> dict[str, list[Value]]:
 
 def _quartiles(quality: Mapping[str, Any] | None) -> Value:
     met = quality["criteria_met"] if quality else {}
-    return ours_with_interval([met.get(name) for name in ("median", "q1", "q3")], 1)
+    return ours_with_quartiles([met.get(name) for name in ("median", "q1", "q3")], 1)
 
 
 def _with_interval(quality: Mapping[str, Any] | None, name: str, decimals: int) -> Value:
@@ -87,12 +97,13 @@ def compare_quality(inputs: Inputs) -> Table:
     return Table(
         "Table 12",
         "Quality of the prompts by criterion",
-        "share of prompts that meet the criterion, 0 to 1; the mean with a 95% interval over "
-        "prompts",
+        "share of prompts that meet the criterion, 0 to 1, with 95% intervals over prompts",
         tuple(name.replace("_", " ") for name in COLUMNS),
         (*_compare_splits(inputs), *_compare_sets(inputs)),
         explain(
-            about_data(inputs.axes, inputs.axes.corpora), about_rater(inputs), about_labels(inputs)
+            about_data(inputs.axes, inputs.axes.corpora),
+            about_rater(inputs, *RATED),
+            about_labels(inputs),
         ),
     )
 
@@ -123,8 +134,8 @@ def _compare_sets(inputs: Inputs) -> Iterator[Row]:
 def _list_shares(quality: Mapping[str, Any] | None) -> dict[str, list[Value]]:
     if not quality:
         return {}
-    shares = [ours(quality[name], 3) for name in CRITERIA]
-    return {f"ours (n = {quality['prompts']})": [*shares, _with_interval(quality, "mean", 3)]}
+    shares = [_with_interval(quality, name, 3) for name in COLUMNS]
+    return {f"ours (n = {quality['prompts']})": shares}
 
 
 def compare_benchmarks(inputs: Inputs) -> Table:
@@ -145,15 +156,20 @@ def compare_benchmarks(inputs: Inputs) -> Table:
         "mean tokens of a question; mean complexity, 1 to 5; 95% intervals over questions",
         ("questions", "tokens", "complexity"),
         tuple(rows),
-        explain(_about_questions(inputs), about_rater(inputs), about_tokens(inputs)),
+        explain(
+            _about_questions(inputs),
+            about_rater(inputs, "rate_prompt_sets"),
+            about_tokens(inputs, "rate_prompt_sets"),
+        ),
     )
 
 
 def _describe(quality: Mapping[str, Any]) -> list[Value]:
     measures = [_with_interval(quality, name, 2) for name in ("tokens", "difficulty")]
-    return [ours(quality["prompts"], 0), *measures]
+    return [size(quality["prompts"]), *measures]
 
 
-def _about_questions(inputs: Inputs) -> str:
-    sample = inputs.axes.profile == "sample"
-    return "sample data: a few questions of our own" if sample else ""
+def _about_questions(inputs: Inputs) -> Reason:
+    if inputs.axes.profile != "sample":
+        return Reason()
+    return Reason("sample data: a few questions of our own", (SAMPLE_DATA,))

@@ -5,13 +5,12 @@ from typing import Any
 
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import BESIDE, SPLITS, absent, list_corpora, name_corpus
+from feedback_lens.report.tables.causes import OTHER_METHOD
 from feedback_lens.report.tables.reasons import about_data, about_labels, explain
+from feedback_lens.report.tables.rows import Reason, Row, Table, compare
 from feedback_lens.report.tables.values import (
     DASH,
-    Row,
-    Table,
     Value,
-    compare,
     ours,
     ours_with_interval,
     percent,
@@ -49,7 +48,7 @@ def _compare_refusals(inputs: Inputs) -> Table:
         tuple(rows),
         explain(
             about_data(inputs.axes, inputs.axes.corpora),
-            "other embeddings and clusters; the paper gives bounds",
+            Reason("other embeddings and clusters; the paper gives bounds", (OTHER_METHOD,)),
             about_labels(inputs),
         ),
     )
@@ -95,7 +94,6 @@ def _show_clusters(inputs: Inputs) -> Table:
         f"replies with a refusing phrase; of a reply the first {SHOWN} characters",
         ("replies", "score", "phrase", "reply nearest to the center"),
         tuple(_list_clusters(inputs)),
-        "",
         prose=1,
     )
 

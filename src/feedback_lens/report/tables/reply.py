@@ -1,17 +1,16 @@
 """Which replies the reward model prefers: Tables 3 and 13."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import PAPER_CORPORA, list_trained, untrained
 from feedback_lens.report.tables.reasons import about_data, about_replies, about_reward, explain
+from feedback_lens.report.tables.rows import Table, compare
 from feedback_lens.report.tables.values import (
     DASH,
-    Table,
     Value,
     before_and_after,
-    compare,
     interval,
     ours,
     ours_with_interval,
@@ -21,6 +20,7 @@ from feedback_lens.report.tables.values import (
     share,
 )
 
+UNSCORED = "not run: no sub-conversation has a score of both replies"
 SETTINGS = ("with_feedback", "without_feedback")
 
 
@@ -46,11 +46,17 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
     rows = []
     for split, pairs in (metrics or paper).items():
         for pair in pairs:
-            content = paper.get(split, {}).get(_name_pair(pair), [None, None])
-            published = [*(reported(cell) for cell in content), DASH, DASH]
-            found = {"ours": _list_win_rates(metrics[split][pair])} if metrics else {}
-            title = f"{'Random' if split == 'rand' else 'Negative'}: {_describe(pair)}"
-            rows.append(compare(title, published if paper else None, found, untrained(corpus)))
+            content = paper.get(split, {}).get(_name_pair(pair))
+            rates = metrics[split][pair] if metrics else {}
+            scored = any(rate["n"] for rate in rates.values())
+            rows.append(
+                compare(
+                    f"{'Random' if split == 'rand' else 'Negative'}: {_describe(pair)}",
+                    _report_rates(split, content) if content else None,
+                    {"ours": _list_win_rates(rates)} if scored else {},
+                    UNSCORED if metrics else untrained(corpus),
+                )
+            )
     return Table(
         name,
         f"Win rates of the replies, {PAPER_CORPORA.get(corpus, corpus)}",
@@ -70,6 +76,12 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
             about_reward(inputs),
         ),
     )
+
+
+def _report_rates(split: str, content: Sequence[int | None]) -> list[Value]:
+    """The paper's win rates; of random replies there is no feedback to show, and a dash."""
+    rates = [DASH if split == "rand" and rate is None else reported(rate) for rate in content]
+    return [*rates, DASH, DASH]
 
 
 def _name_pair(pair: str) -> str:
@@ -107,7 +119,6 @@ def _show_reward(inputs: Inputs) -> Table:
         "so many right ones by coin tosses",
         ("pairs", "conversations", "held-out accuracy", "interval", "right", "wrong", "p"),
         tuple(rows),
-        "",
     )
 
 

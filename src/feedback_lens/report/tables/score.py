@@ -5,12 +5,11 @@ from typing import Any
 
 from feedback_lens.axes import UNTRAINED
 from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.tables.rows import Table, compare
 from feedback_lens.report.tables.values import (
     BLANK,
     DASH,
-    Table,
     Value,
-    compare,
     interval,
     ours,
     ours_with_interval,
@@ -81,7 +80,6 @@ def _show_details(inputs: Inputs) -> Table:
         "seeds; cut off: answers that reached answer.max_tokens",
         DETAILS,
         tuple(rows),
-        "",
     )
 
 
@@ -122,7 +120,6 @@ def _show_categories(benchmark: str, judges: Metrics) -> Table:
         ),
         tuple(columns),
         tuple(rows),
-        "",
     )
 
 
@@ -164,7 +161,6 @@ def _show_pairs(inputs: Inputs) -> Table:
         "comparison whose two orders disagree is a tie",
         ("win rate", "comparisons", "ties", "unscored", "orders that agree, percent"),
         tuple(rows),
-        "",
     )
 
 

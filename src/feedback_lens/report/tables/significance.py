@@ -1,26 +1,26 @@
 """Whether recipes differ: Table 17."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from feedback_lens.axes import Axes
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.names import PAPER_CORPORA, list_trained
+from feedback_lens.report.names import BESIDE, PAPER_CORPORA, list_trained
 from feedback_lens.report.tables.reasons import about_data, about_models, explain
+from feedback_lens.report.tables.rows import Row, Table, compare
 from feedback_lens.report.tables.score import list_groups
 from feedback_lens.report.tables.training import (
     BENCHMARKS,
+    count_seeds,
     describe_column,
     find_base,
     find_judge,
+    look_up,
     why_absent,
 )
 from feedback_lens.report.tables.values import (
     NOT_RUN,
-    Row,
-    Table,
     Value,
-    compare,
     ours,
     ours_with_interval,
     probability,
@@ -46,14 +46,17 @@ def _compare_p_values(inputs: Inputs) -> Table:
     rows = []
     for corpus in list_trained(inputs.axes):
         for recipe in dict.fromkeys((*paper.get(corpus, {}), *inputs.axes.recipes)):
-            tests = [
-                _find_test(
-                    inputs, BENCHMARKS[benchmark], find_base(inputs.axes, base), corpus, recipe
+            places = [
+                (
+                    BENCHMARKS[benchmark],
+                    find_judge(inputs.axes, BENCHMARKS[benchmark]),
+                    find_base(inputs.axes, base),
+                    corpus,
+                    recipe,
                 )
                 for benchmark, base in columns
             ]
-            content = paper.get(corpus, {}).get(recipe)
-            rows += _p_row(inputs.axes, corpus, recipe, content, tests)
+            rows += _p_row(inputs, corpus, recipe, paper.get(corpus, {}).get(recipe), places)
     return Table(
         "Table 17",
         "Paired t-tests against the reference recipe (the paper's: rand_scratch)",
@@ -67,33 +70,27 @@ def _compare_p_values(inputs: Inputs) -> Table:
 
 
 def _p_row(
-    axes: Axes,
+    inputs: Inputs,
     corpus: str,
     recipe: str,
     content: Sequence[Any] | None,
-    tests: Sequence[Metrics | None],
+    places: Sequence[tuple[str | None, ...]],
 ) -> list[Row]:
     name = f"{PAPER_CORPORA.get(corpus, corpus)}, {recipe}"
-    if not any(tests):
-        if not content:
-            return []
-        missing = why_absent(axes, corpus, recipe)
-        return [compare(name, [reported(cell) for cell in content], {}, missing)]
+    tests = [look_up(inputs.metrics["significance"], *place) for place in places]
+    seeds = [count_seeds(inputs, *p) if t else 0 for t, p in zip(tests, places, strict=True)]
     found = {
-        label: [probability(find(test)) if test else NOT_RUN for test in tests]
+        label: [
+            replace(probability(find(test)), seeds=number) if test else NOT_RUN
+            for test, number in zip(tests, seeds, strict=True)
+        ]
         for label, find in LINES.items()
     }
-    published = [reported(cell) for cell in content] if content else None
-    return [compare(name if content else f"{name} (not in the paper)", published, found)]
-
-
-def _find_test(
-    inputs: Inputs, benchmark: str, base: str | None, corpus: str, recipe: str
-) -> Metrics | None:
-    judge = find_judge(inputs.axes, benchmark)
-    place = inputs.metrics["significance"].get(benchmark, {}).get(judge, {}).get(base, {})
-    found: Metrics | None = place.get(corpus, {}).get(recipe)
-    return found
+    if not content:
+        return [compare(f"{name} {BESIDE}", None, found)] if any(tests) else []
+    published = [reported(cell, inputs.published["training"]["seeds"]) for cell in content]
+    missing = why_absent(inputs.axes, corpus, recipe)
+    return [compare(name, published, found if any(tests) else {}, missing)]
 
 
 def _show_differences(inputs: Inputs) -> Table:
@@ -112,7 +109,6 @@ def _show_differences(inputs: Inputs) -> Table:
         "p-values tell no size; p as in Table 17, of t-tests over questions",
         ("recipe less reference", "questions", "t", "p", "p, Holm"),
         tuple(rows),
-        "",
     )
 
 

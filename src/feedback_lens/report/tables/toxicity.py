@@ -4,19 +4,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.names import BESIDE, SPLITS, absent, list_corpora, name_corpus
+from feedback_lens.report.names import (
+    BESIDE,
+    PAPER_CORPORA,
+    SPLITS,
+    absent,
+    list_corpora,
+    name_corpus,
+)
 from feedback_lens.report.tables.reasons import about_data, about_labels, about_scorer, explain
+from feedback_lens.report.tables.rows import NO_NUMBERS, Row, Table, compare
 from feedback_lens.report.tables.values import (
     DASH,
     DRAWN,
-    Row,
-    Table,
     Value,
-    compare,
     ours,
     ours_with_interval,
+    ours_with_quartiles,
     percent,
     probability,
+    size,
 )
 
 PAIRS = {
@@ -24,6 +31,8 @@ PAIRS = {
     "pos_vs_rand": "positive and random",
     "pos_vs_neg": "positive and negative",
 }
+MEAN = ("mean", "low", "high")
+QUARTILES = ("median", "q1", "q3")
 MEASURED = {"score_toxicity": "toxicity", "rate_prompts": "criteria met"}
 
 
@@ -33,12 +42,13 @@ def show_toxicity(inputs: Inputs) -> Table:
     for corpus in list_corpora(inputs.axes):
         metrics = inputs.metrics["score_toxicity"].get(corpus)
         found = _list_toxicity(metrics) if metrics else {}
-        rows.append(compare(name_corpus(corpus), None, found, absent(corpus)))
+        drawn = [DRAWN] * len(SPLITS) if corpus in PAPER_CORPORA else None
+        rows.append(compare(name_corpus(corpus), drawn, found, absent(corpus)))
     return Table(
         "Figure 3",
         "Toxicity of the prompts that drew feedback",
         "score, 0 to 1; the mean with a 95% interval over prompts; p of the Mann-Whitney U test; "
-        f"{DRAWN}",
+        f"{NO_NUMBERS}",
         tuple(SPLITS.values()),
         tuple(rows),
         explain(
@@ -51,10 +61,10 @@ def _list_toxicity(metrics: Mapping[str, Any]) -> dict[str, list[Value]]:
     splits, tests = [metrics[name] for name in SPLITS], metrics["rank_tests"]
     against = [tests.get(f"{name}_vs_rand", {}) for name in SPLITS]
     return {
-        f"prompts with a score by {metrics['scorer']}": [ours(s["n"], 0) for s in splits],
-        "prompts without a score": [ours(s["unscored"], 0) for s in splits],
-        "mean": [_interval(split, ("mean", "low", "high")) for split in splits],
-        "median (quartiles)": [_interval(split, ("median", "q1", "q3")) for split in splits],
+        f"prompts with a score by {metrics['scorer']}": [size(s["n"]) for s in splits],
+        "prompts without a score": [size(s["unscored"]) for s in splits],
+        "mean": [ours_with_interval([s[n] for n in MEAN], 3) for s in splits],
+        "median (quartiles)": [ours_with_quartiles([s[n] for n in QUARTILES], 3) for s in splits],
         "percent above 0.5": [ours(percent(split["above_half"]), 1) for split in splits],
         "p against random": [probability(t["p"]) if t else DASH for t in against],
         "p against random, Holm": [probability(t["p_holm"]) if t else DASH for t in against],
@@ -71,7 +81,6 @@ def show_rank_tests(inputs: Inputs) -> Table:
         "-1 to 1, with a 95% interval over prompts",
         ("p", "p, Holm", "superiority", "Cliff's delta"),
         tuple(_list_tests(inputs)),
-        "",
     )
 
 
@@ -90,7 +99,3 @@ def _describe(test: Mapping[str, Any]) -> list[Value]:
         ours(test["superiority"], 2),
         ours_with_interval([test[name] for name in ("delta", "delta_low", "delta_high")], 2),
     ]
-
-
-def _interval(split: Mapping[str, Any], names: tuple[str, ...]) -> Value:
-    return ours_with_interval([split[name] for name in names], 3)

@@ -5,21 +5,13 @@ from typing import Any
 
 from feedback_lens.axes import Axes
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.names import PAPER_CORPORA, list_trained, untrained
+from feedback_lens.report.names import BASES, PAPER_CORPORA, list_trained, untrained
 from feedback_lens.report.tables.reasons import about_data, about_models, explain
-from feedback_lens.report.tables.values import (
-    DASH,
-    NOT_RUN,
-    Row,
-    Table,
-    Value,
-    compare,
-    ours_with_spread,
-    reported,
-)
+from feedback_lens.report.tables.rows import Row, Table, compare
+from feedback_lens.report.tables.values import NOT_RUN, Value, ours_with_spread, reported
 
-BASES = {"vicuna7b": "vicuna_7b", "mistral7b": "mistral_7b", "qwen1_5_4b": "qwen1_5_4b"}
 BENCHMARKS = {"mtbench": "mt_bench", "wildbench": "wildbench"}
+JUDGES = {"mt_judge": "MT judge (GPT-4)", "wild_judge": "Wild judge (GPT-4)"}  # of Table 16
 SCALES = (
     "MT-Bench 1 to 10; WildBench (mean rating - 5) × 20; ± is the standard deviation over seeds; "
     "by the first judge of the benchmark in params.yaml"
@@ -41,8 +33,12 @@ def find_base(axes: Axes, base: str) -> str | None:
 
 def find_judge(axes: Axes, benchmark: str) -> str | None:
     """Our judge beside the paper's of Table 4: the first that judges the benchmark."""
-    judges = (name for name, judge in axes.judges.items() if benchmark in judge.benchmarks)
-    return next(judges, None)
+    return next(iter(list_judges(axes, benchmark)), None)
+
+
+def list_judges(axes: Axes, benchmark: str) -> list[str]:
+    """Our judges of a benchmark."""
+    return [name for name, judge in axes.judges.items() if benchmark in judge.benchmarks]
 
 
 def _compare_scores(inputs: Inputs) -> Table:
@@ -100,7 +96,9 @@ def _score_row(
         )
         for benchmark, base in columns
     ]
-    published = [reported(cell) for cell in content] if content else None
+    # an untrained base has no seeds
+    seeds = None if corpus is None else inputs.published["training"]["seeds"]
+    published = [reported(cell, seeds) for cell in content] if content else None
     any_found = any(value is not NOT_RUN for value in found)
     title = name if content else f"{name} (not in the paper)"
     missing = why_absent(inputs.axes, corpus, recipe)
@@ -115,11 +113,23 @@ def _find_score(
     corpus: str | None,
     recipe: str,
 ) -> Value:
-    place = inputs.metrics["summary"].get(benchmark, {}).get(judge, {}).get(base, {})
-    scores = place if corpus is None else place.get(corpus, {})
-    if recipe not in scores:
+    place = (benchmark, judge, base, *([] if corpus is None else [corpus]), recipe)
+    score = look_up(inputs.metrics["summary"], *place)
+    if score is None:
         return NOT_RUN
-    return ours_with_spread(scores[recipe]["mean"], scores[recipe]["spread"], 2)
+    return ours_with_spread(score["mean"], score["spread"], 2, count_seeds(inputs, *place))
+
+
+def count_seeds(inputs: Inputs, *place: str | None) -> int:
+    """The seeds behind a score, at its place by benchmark, judge, base, corpus and recipe."""
+    return int(look_up(inputs.metrics["scores"], *place)["seeds"])
+
+
+def look_up(content: Any, *keys: str | None) -> Any:
+    """What stands below the keys; null where one of them is missing."""
+    for key in keys:
+        content = (content or {}).get(key)
+    return content
 
 
 def why_absent(axes: Axes, corpus: str | None, recipe: str) -> str:
@@ -141,32 +151,28 @@ def describe_column(axes: Axes, benchmark: str, base: str) -> str:
 
 def _compare_judges(inputs: Inputs) -> Table:
     paper = inputs.published["table16_wildbench_two_judges_vicuna_wildchat"]
-    base = find_base(inputs.axes, "vicuna7b")
-    axes = inputs.axes
-    judges = [name for name, judge in axes.judges.items() if "wildbench" in judge.benchmarks]
+    base, judges = find_base(inputs.axes, "vicuna7b"), list_judges(inputs.axes, "wildbench")
+    beside = [*judges, None, None][: len(JUDGES)]
+    seeds = inputs.published["training"]["seeds"]
     rows = []
     for recipe, content in paper.items():
         found = [
-            _find_score(inputs, "wildbench", judge, base, "wildchat", recipe) for judge in judges
+            _find_score(inputs, "wildbench", judge, base, "wildchat", recipe) for judge in beside
         ]
-        published = [reported(content[name]) for name in ("mt_judge", "wild_judge")]
-        beside = {"ours": [DASH, DASH, *found]} if any(v is not NOT_RUN for v in found) else {}
-        padded = [*published, *(DASH for _ in found)]
-        missing = why_absent(axes, "wildchat", recipe)
-        rows.append(compare(f"WildChat, {recipe}", padded, beside, missing))
+        any_found = any(value is not NOT_RUN for value in found)
+        published = [reported(content[name], seeds) for name in JUDGES]
+        missing = why_absent(inputs.axes, "wildchat", recipe)
+        name = f"WildChat, {recipe}"
+        rows.append(compare(name, published, {"ours": found} if any_found else {}, missing))
     return Table(
         "Table 16",
         "WildBench by two judges, Vicuna-7B",
-        "(mean rating - 5) × 20; ± is the standard deviation over seeds",
-        (
-            "MT judge (GPT-4)",
-            "Wild judge (GPT-4)",
-            *(f"ours: {name} judge" for name in judges),
+        "(mean rating - 5) × 20; ± is the standard deviation over seeds; beside the paper's the "
+        "first and the second judge of WildBench in params.yaml",
+        tuple(
+            f"{title}; ours: {judge} judge" if judge else title
+            for title, judge in zip(JUDGES.values(), beside, strict=True)
         ),
         tuple(rows),
-        explain(
-            "ours stand below their own names, so nothing is subtracted",
-            about_data(inputs.axes, inputs.axes.trained),
-            about_models(inputs),
-        ),
+        explain(about_data(inputs.axes, inputs.axes.trained), about_models(inputs)),
     )

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.tables.rows import Table, compare
 from feedback_lens.report.tables.values import (
     DASH,
-    Table,
     Value,
     before_and_after,
-    compare,
     ours,
     ours_with_spread,
     percent,
@@ -40,7 +39,6 @@ def _show_training_sets(inputs: Inputs) -> Table:
         "rows; each candidate is trained on, held out, or left out for the first reason that holds",
         ("candidates", "trained on", "held out", "left out", "why", "kept in spite of"),
         tuple(rows),
-        "",
         prose=2,
     )
 
@@ -78,7 +76,6 @@ def _show_leakage(inputs: Inputs) -> Table:
         "alike by check_leakage.similarity",
         tuple(KINDS.values()),
         tuple(rows),
-        "",
     )
 
 
@@ -119,7 +116,6 @@ def _show_training(inputs: Inputs) -> Table:
             "margin of trained rows",
         ),
         tuple(rows),
-        "",
     )
 
 
