@@ -20,7 +20,7 @@ from feedback_lens.analysis.quality_summary import (
     list_met,
     summarize_quality,
 )
-from feedback_lens.analysis.refusal_rates import count_refusals
+from feedback_lens.analysis.refusal_rates import RATE_POINTS, count_refusals, list_rates
 from feedback_lens.analysis.refusals import REFUSAL_CLUSTERS, REFUSALS
 from feedback_lens.analysis.toxicity import PLOT_COLUMNS, TOXICITY, list_points
 from feedback_lens.analysis.toxicity_summary import summarize_toxicity
@@ -96,6 +96,7 @@ def _write_refusals(folder, corpus, splits, text):
     write_rows(clusters, path, REFUSAL_CLUSTERS)
     metrics = count_refusals(rows)
     write_json(metrics, folder / f"metrics/find_refusals/{corpus}.json")
+    write_points(list_rates(metrics), folder / f"plots/refusals/{corpus}.csv", RATE_POINTS)
 
 
 def _write_ratings(folder, corpus, splits):

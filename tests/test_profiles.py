@@ -96,9 +96,11 @@ def test_the_page_on_the_paper_says_where_each_of_its_files_comes_from() -> None
 
 
 def make_project(folder: Path) -> Path:
-    """dvc.yaml with the paper's parameters, and nothing else."""
+    """dvc.yaml and the plots it names with the paper's parameters, and nothing else."""
     Repo.init(str(folder), no_scm=True).close()
-    shutil.copy(PROJECT / "dvc.yaml", folder)
+    for name in ("dvc.yaml", "src/feedback_lens/report/plots/plots.yaml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, folder / name)
     shutil.copy(PAPER, folder / "params.yaml")
     config = (PROJECT / ".dvc/config").read_text().replace("autostage = true", "no_scm = true")
     (folder / ".dvc/config").write_text(config)

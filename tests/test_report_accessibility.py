@@ -1,5 +1,6 @@
 """The page in a browser: by keyboard, by a screen reader's rules, on a phone and on paper."""
 
+import itertools
 import re
 
 import pytest
@@ -105,7 +106,7 @@ def test_the_page_has_landmarks_one_title_and_no_gap_between_levels(path):
         levels = page.evaluate(HEADINGS)
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 def test_every_link_inside_the_page_leads_somewhere(path):

@@ -4,8 +4,6 @@ import subprocess
 
 import pytest
 
-from feedback_lens.report.plots.charts import CHARACTER, draw_stacks
-from feedback_lens.report.plots.svg import WIDTH
 from report_page import build
 from report_world import write_world
 
@@ -22,19 +20,6 @@ const outside = [...document.querySelectorAll("svg text")].filter((text) => {
 document.title = [wide(document.documentElement), wide(lineage), outside.length,
   getComputedStyle(scroll).backgroundAttachment].join("; ");
 </script>"""
-
-
-@pytest.mark.parametrize("count", [1, 15_872, 1_000_000])
-def test_no_text_of_stacked_bars_passes_the_drawing(count):
-    shares = {"NEG_1": 0.25, "NEU": 0.75}
-    svg = draw_stacks("Labels", [("turn 5+", f"n = {count}", shares)], ()).svg
-    texts = re.findall(r'<text class="[^"]*" x="([\d.]+)"[^>]*text-anchor="(\w+)">([^<]+)<', svg)
-    assert len(texts) == 4
-    for x, anchor, text in texts:
-        width = CHARACTER * len(text)
-        first = float(x) - width * {"start": 0, "middle": 0.5, "end": 1}[anchor]
-        assert first >= 0
-        assert first + width <= WIDTH
 
 
 @pytest.mark.browser

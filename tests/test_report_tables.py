@@ -206,7 +206,7 @@ def test_the_local_detector_stands_beside_its_baselines(page):
 def test_the_calibration_is_shown_before_and_after(page):
     # all right at 0.775, before at 0.5 * 0.775 + 0.125: ECE 1 - 0.5125 and 1 - 0.775
     assert lines_of(page, "calibration")[0][1] == "48.8 → 22.5"
-    assert 'aria-label="Accuracy by confidence, out of fold (shares of turns)"' in page
+    assert "<figcaption>Accuracy by confidence, out of fold (shares of turns) <" in page
 
 
 def test_a_corpus_or_recipe_that_is_not_run_says_why(page):

@@ -92,14 +92,6 @@ def test_the_training_on_the_page_is_the_mean_over_seeds(page):
     ]
 
 
-def test_a_long_loss_curve_is_drawn_by_means_of_neighboring_steps(page):
-    # 130 steps in at most 60 points: three steps each; the first is (4.99 + 4.98 + 4.97) / 3 at 2
-    svg = page[page.index('aria-label="Training loss of tiny on lmsys, kto') :]
-    svg = svg[: svg.index("</svg>")]
-    assert svg.count("<circle") == 44
-    assert '<title class="">2: 4.98</title>' in svg
-
-
 def test_scores_on_the_page_equal_the_metrics(world, page):
     scores = read_metrics(world, "summary")["mt_bench"]["reference"]["tiny"]["lmsys"]["kto"]
     lines = lines_of(page, "table-4")

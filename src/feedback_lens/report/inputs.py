@@ -11,7 +11,7 @@ from feedback_lens.calls.catalog import ModelFacts, read_all_facts
 from feedback_lens.errors import InputError
 from feedback_lens.report.dates import Dates, read_dates
 from feedback_lens.report.names import TEXT_LEFT_OUT, join
-from feedback_lens.report.plots.plot import Plot, Points
+from feedback_lens.report.plots.plot import Plot, Points, read_plots
 from feedback_lens.tables import read_json, read_rows, stream_rows
 
 SINGLE = ("summary", "scores", "significance", "training", "fit_detector", "summarize_calls")
@@ -69,14 +69,14 @@ def read_inputs(
     axes: Axes,
     reward_model: str,
     metrics: Path,
-    plots: Sequence[Plot],
+    plots: Path,
     published: Path,
     data: Path,
     catalog: Path,
     *,
     texts: bool,
 ) -> Inputs:
-    """Read the metrics and models of exactly the cells of the axes.
+    """Read the metrics, plots and models of exactly the cells of the axes.
 
     Without `texts` no text of a log is read: words that say so stand in its place.
 
@@ -87,7 +87,7 @@ def read_inputs(
         axes=axes,
         published=_read_published(published),
         metrics=_read_metrics(metrics, axes, reward_model),
-        plots=plots,
+        plots=read_plots(plots, axes),
         clusters={name: _read_clusters(data / "refusals", name, texts) for name in axes.corpora},
         dates={name: read_dates(data / f"conversations/{name}.parquet") for name in axes.corpora},
         catalog=read_all_facts(catalog),

@@ -10,7 +10,6 @@ from feedback_lens.report.browsers.conversations import read_shown
 from feedback_lens.report.header import Commit
 from feedback_lens.report.inputs import read_inputs
 from feedback_lens.report.page.build import build_page, write_page
-from feedback_lens.report.plots.plot import read_plots
 
 
 @click.command()
@@ -53,8 +52,7 @@ def render(
         InputError: a file is missing or unreadable, with its name.
     """
     axes = read_axes(params)
-    drawn = read_plots(plots, axes)
-    inputs = read_inputs(axes, reward_model, metrics, drawn, published, data, catalog, texts=texts)
+    inputs = read_inputs(axes, reward_model, metrics, plots, published, data, catalog, texts=texts)
     shown = read_shown(axes, data, limit=conversations) if texts else None
     answers = read_shown_answers(axes, data, benchmarks, limit=questions) if texts else None
     return build_page(inputs, shown, answers, commit)

@@ -49,15 +49,8 @@ PRIVATE = {
     "conversations": ("log.js", "filters.js", "texts.js", "turns.js", "conversations.js"),
     "answers": ("answers_scores.js", "answers_view.js", "answers_lists.js", "answers.js"),
 }
-SCRIPTS = (
-    "shared.js",
-    "navigation.js",
-    "header.js",
-    "claims.js",
-    "plots.js",
-    *PRIVATE["conversations"],
-    *PRIVATE["answers"],
-)
+PUBLIC = ("shared.js", "navigation.js", "header.js", "claims.js", "plots.js")
+SCRIPTS = (*PUBLIC, *PRIVATE["conversations"], *PRIVATE["answers"])
 
 
 @dataclass(frozen=True)
@@ -98,6 +91,7 @@ def build_page(
     private = {"conversations": log, "answers": None if no_answers else answers}
     shown = {name: content for name, content in private.items() if content is not None}
     unused = {name for part, names in PRIVATE.items() if part not in shown for name in names}
+    scripts = [name for name in SCRIPTS if name not in unused]
     environment = Environment(
         loader=PackageLoader("feedback_lens.report", "page"),
         autoescape=True,
@@ -118,14 +112,13 @@ def build_page(
         corpora=list(inputs.axes.corpora),
         shown=None if conversations is None else len(conversations),
         no_answers=no_answers,
-        data={"claims": escape_json(show_claims(overview))}
-        | {"plots": escape_json(pack_plots(inputs.plots))}
+        data={
+            "claims": escape_json(show_claims(overview)),
+            "plots": escape_json(pack_plots(inputs.plots)),
+        }
         | {name: escape_json(content) for name, content in shown.items()},
         styles=[Markup(_read(name)) for name in STYLES],
-        scripts=[
-            Script(Markup(text))
-            for text in (bundle_vega(), *(_read(name) for name in SCRIPTS if name not in unused))
-        ],
+        scripts=[Script(Markup(text)) for text in (bundle_vega(), *map(_read, scripts))],
     )
 
 

@@ -54,16 +54,19 @@
     const cells = [...svg.querySelectorAll("g.role-scope.cell > g")].map((cell) => Math.round(cell.getBoundingClientRect().left));
     const spare = (box.clientWidth - 1 - svg.getBoundingClientRect().width) / Math.max(1, new Set(cells).size);
     const width = Math.round(Math.max(NARROWEST, Math.min(WIDEST, signals[name] + spare)));
-    return width === signals[name] ? view : view.signal(name, width).runAsync();
+    return width === signals[name] ? view : view.signal(name, width).resize().runAsync();
   }
 
   async function draw(box) {
     const figure = box.closest("figure");
     drawn.get(box)?.finalize();
-    const { view } = await vegaEmbed(box, dress(plots[figure.id], box), { ast: true, renderer: "svg", actions: false,
-      mode: "vega-lite", config: readTheme(), tooltip: { theme: dark.matches ? "dark" : "light" } });
+    const { view } = await vegaEmbed(box, dress(plots[figure.id], box), {
+      mode: "vega-lite", ast: true /* evaluates nothing, as the policy wants */, renderer: "svg", actions: false,
+      defaultStyle: false, config: readTheme(), tooltip: { theme: dark.matches ? "dark" : "light" },
+      logLevel: 1 /* errors: that a panel lacks what another has is none */ });
     drawn.set(box, view);
     await fit(box);
+    await fit(box); // the guides' texts have changed
     name(box, figure.querySelector("figcaption").firstChild.textContent.trim());
     box.style.minHeight = "";
   }

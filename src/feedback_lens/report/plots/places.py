@@ -35,7 +35,7 @@ PLACES = {
     "confusion": Place(
         "Detectors",
         "gold_sets",
-        "The darker a cell, the larger its share of the gold label's turns.",
+        "The stronger a cell's color, the larger its share of the gold label's turns.",
         height=520,
         wide=True,
     ),
@@ -50,7 +50,6 @@ PLACES = {
         note="The higher the threshold, the fewer turns keep a label, and the more of these are"
         " right.",
         height=340,
-        wide=True,
     ),
     "toxicity": Place("Prompts", "corpora", BOXES, height=220),
     "quality": Place("Prompts", "corpora", BOXES, height=220),

@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,7 +16,7 @@ from feedback_lens.report.plots.places import PLACES, Place
 
 REVISION = "this run"
 MADE_BY_DVC = ("rev", "filename", "field")  # columns that it adds to the points
-HERE = Path(str(files("feedback_lens.report") / "plots"))
+HERE = Path(__file__).parent
 Points = Sequence[Mapping[str, str]]
 
 
