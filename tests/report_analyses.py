@@ -11,6 +11,7 @@ from feedback_lens.analysis.counts import (
 )
 from feedback_lens.analysis.criteria import CRITERIA
 from feedback_lens.analysis.plots import write_points
+from feedback_lens.analysis.quality import RATINGS
 from feedback_lens.analysis.quality_summary import (
     CRITERION_POINTS,
     QUALITY_POINTS,
@@ -20,8 +21,8 @@ from feedback_lens.analysis.quality_summary import (
     summarize_quality,
 )
 from feedback_lens.analysis.refusal_rates import RATE_POINTS, count_refusals, list_rates
-from feedback_lens.analysis.refusals import REFUSAL_CLUSTERS
-from feedback_lens.analysis.toxicity import PLOT_COLUMNS, list_points
+from feedback_lens.analysis.refusals import REFUSAL_CLUSTERS, REFUSALS
+from feedback_lens.analysis.toxicity import PLOT_COLUMNS, TOXICITY, list_points
 from feedback_lens.analysis.toxicity_summary import summarize_toxicity
 from feedback_lens.feedback.labels import LABELS
 from feedback_lens.logs.conversation import CONVERSATIONS
@@ -67,8 +68,8 @@ def write_analyses(folder, corpus, splits, text):
 
 
 def _write_toxicity(folder, corpus, splits):
-    names = ("split", "conversation_id", "turn")
-    rows = [{name: row[name] for name in names} | {"toxicity": 0.1 * row["turn"]} for row in splits]
+    rows = [{**_key(row), "toxicity": 0.1 * row["turn"], "outcome": "answered"} for row in splits]
+    write_rows(rows, folder / f"data/toxicity/{corpus}.parquet", TOXICITY)
     more = {"conversation_id": "more"}
     rows += [
         {"split": "neg", **more, "turn": number, "toxicity": 0.9 + number / 100}
@@ -82,7 +83,9 @@ def _write_toxicity(folder, corpus, splits):
 
 
 def _write_refusals(folder, corpus, splits, text):
-    rows = [{"split": row["split"], "refusal": False, "lexical_refusal": True} for row in splits]
+    marks = {"cluster": 0, "refusal": False, "lexical_refusal": True}
+    rows = [{**_key(row), **marks} for row in splits]
+    write_rows(rows, folder / f"data/refusals/{corpus}.parquet", REFUSALS)
     cluster = {"cluster": 0, "replies": len(rows), "score": 0.25, "refusal": False}
     cluster |= {"lexical_share": 1.0, "conversation_id": "c1", "turn": 1}
     clusters = [
@@ -101,6 +104,7 @@ def _write_ratings(folder, corpus, splits):
         _rate(row["split"], row["turn"]) | {"prompt_id": f"{row['conversation_id']}:{row['turn']}"}
         for row in splits
     ]
+    write_rows(rows, folder / f"data/ratings/{corpus}.parquet", RATINGS)
     tests = compare_splits(rows, 50, 1)
     summary = summarize_quality(rows, 50, 1)
     metrics = {**RATING, **summary, "rank_tests": tests}
@@ -120,4 +124,9 @@ def write_prompt_sets(folder, *names):
 
 def _rate(name, number):
     met = {criterion: place % 2 == 0 for place, criterion in enumerate(CRITERIA)}
-    return {"prompt_set": name, **met, "difficulty": 3, "tokens": 10 + 2 * number}
+    rated = {"prompt_set": name, **met, "difficulty": 3, "tokens": 10 + 2 * number}
+    return {**rated, "outcome": "answered"}
+
+
+def _key(row):
+    return {name: row[name] for name in ("split", "conversation_id", "turn")}

@@ -8,6 +8,7 @@ from feedback_lens.feedback.detector_evaluation import (
 )
 from feedback_lens.feedback.gold.sets import GOLD_TURNS, GoldSet
 from feedback_lens.feedback.label_sets import LabelSets, Prediction
+from feedback_lens.feedback.labels import LABELS
 from feedback_lens.logs.conversation import CONVERSATIONS
 from feedback_lens.tables import write_json, write_rows
 from report_analyses import write_counts
@@ -19,18 +20,19 @@ def write_gold_sets(folder, conversations, gold, labeled):
     """`lmsys` holds all gold, by two annotators who agree; `sparse` turn 3 of c1 alone."""
     by_id = {conversation.conversation_id: conversation for conversation in conversations}
     labels = {key: (label,) for key, label in gold.items()}
-    _write_gold_set(folder, "lmsys", GoldSet("dense", by_id, {"gold": labels, "second": labels}))
+    dense = GoldSet("dense", by_id, {"gold": labels, "second": labels})
+    _write_gold_set(folder, "lmsys", dense, labeled)
     one = {("c1", 3): labels["c1", 3]}
-    _write_gold_set(folder, "sparse", GoldSet("sparse", {"c1": by_id["c1"]}, {"gold": one}))
+    cut = {("c1:3", 2): labeled["c1", 3]}
+    _write_gold_set(folder, "sparse", GoldSet("sparse", {"c1": by_id["c1"]}, {"gold": one}), cut)
     _write_evaluation(
         folder, "lmsys", LabelSets({"gold": gold, "second": gold}, _predict(labeled), {})
     )
-    cut = {("c1:3", 2): labeled["c1", 3]}
     sets = LabelSets({"gold": {("c1:3", 2): gold["c1", 3]}}, _predict(cut), {"c1:3": "c1"})
     _write_evaluation(folder, "sparse", sets)
 
 
-def _write_gold_set(folder, name, gold_set):
+def _write_gold_set(folder, name, gold_set, labeled):
     place = folder / "data/gold_sets" / name
     rows = (conversation.as_row() for conversation in gold_set.list_inputs())
     write_rows(rows, place / "conversations.parquet", CONVERSATIONS)
@@ -38,7 +40,13 @@ def _write_gold_set(folder, name, gold_set):
     write_rows(turns, place / "turns.parquet", GOLD_TURNS)
     write_json(gold_set.count(), folder / f"metrics/read_gold/{name}.json")
     write_counts(folder, turns, "_gold", name)
+    said = [
+        {"conversation_id": c, "turn": turn, "label": label, "confidence": None, "listed": True}
+        | {"outcome": "answered" if label else "unreadable"}
+        for (c, turn), label in labeled.items()
+    ]
     for detector, model in DETECTORS.items():
+        write_rows(said, folder / f"data/gold_labels/{name}/{detector}.parquet", LABELS)
         write_json({"model": model}, folder / f"data/gold_labels/{name}/{detector}.json")
 
 

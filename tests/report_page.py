@@ -8,6 +8,9 @@ from click.testing import CliRunner
 
 from feedback_lens.stages.report import main
 
+CHIP = r' <span class="cause">.*?</span>'
+MARKUP = r"</?span[^>]*>"
+
 
 def read_metrics(world, name):
     return json.loads((world[0] / "metrics" / f"{name}.json").read_text())
@@ -21,9 +24,12 @@ def rows_of(page, anchor):
     """The rows of one table by name, each a list of its lines: (label, cell, cell, ...)."""
     rows = {}
     for body in re.findall(r"<tbody>(.*?)</tbody>", section_of(page, anchor), re.DOTALL):
-        name = re.search(r"<th[^>]*>(.*?)</th>", body)[1]
+        name = re.sub(CHIP, "", re.search(r"<th[^>]*>(.*?)</th>", body)[1])
         lines = re.findall(r"<tr class=.*?</tr>", body, re.DOTALL)
-        rows[name] = [tuple(re.findall(r"<td[^>]*>(.*?)</td>", line)) for line in lines]
+        rows[name] = [
+            tuple(re.sub(MARKUP, "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", line))
+            for line in lines
+        ]
     return rows
 
 
@@ -33,7 +39,7 @@ def lines_of(page, anchor):
 
 
 def conversations_of(page):
-    return data_of(page, "conversations")
+    return data_of(page, "conversations")["conversations"]
 
 
 def data_of(page, name):

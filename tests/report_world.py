@@ -66,8 +66,8 @@ PARAMS = {
 }
 
 
-def write_world(folder, params=PARAMS):
-    """Write all inputs of the stage below `folder` and return its command line."""
+def write_world(folder, params=PARAMS, shown=10):
+    """Write all inputs of the stage below `folder`; its command line, `shown` conversations a corpus."""
     conversations = _converse_all("lmsys", HOSTILE)
     labels = [{turn: label for (c, turn), label in LABELED.items() if c == known} for known in IDS]
     splits = split_by_feedback(
@@ -93,7 +93,7 @@ def write_world(folder, params=PARAMS):
         "catalog": folder / "catalog.yaml",
         "benchmarks": folder / "benchmarks",
         "report": folder / "report/index.html",
-        "conversations": 10,
+        "conversations": shown,
         "questions": 10,
     }
     return [part for name, value in options.items() for part in (f"--{name}", str(value))]

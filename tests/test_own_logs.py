@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from endpoint import environment, serve
-from feedback_lens.report.tables.values import EMPTY
+from feedback_lens.report.tables.rows import EMPTY
 from pipeline_project import BRIEF, PROJECT, SMALL, Project
 
 pytestmark = pytest.mark.pipeline

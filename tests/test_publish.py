@@ -222,5 +222,5 @@ def test_a_browser_shows_the_copy_without_a_complaint(
     run_lens(project, "publish", str(file))
     with open_page(file) as page:
         assert page.complaints == []
-        assert page.locator(".facts code").inner_text() == hash_of_head(project)
+        assert page.locator(".run code").inner_text() == hash_of_head(project)
         assert "Left out: text of logs" in page.locator("#conversations").inner_text()

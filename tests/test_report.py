@@ -35,11 +35,13 @@ def page(world):
 
 def test_every_table_and_figure_of_the_paper_is_on_the_page(page):
     for name in SHOWN:
-        assert f"<h3>{name}: " in page
+        assert f'-title">{name}: ' in page
 
 
 def test_the_first_line_says_that_the_sample_says_nothing(page):
-    assert re.search(r"<body>\s*<header>\s*<p class=\"first\">Sample profile: hand-written", page)
+    assert re.search(
+        r"<body[^>]*>\s*<header>\s*<p class=\"first\">Sample profile: hand-written", page
+    )
 
 
 def test_the_lineage_names_rows_detectors_and_who_stands_behind_them(page, world):
@@ -63,30 +65,7 @@ def test_text_of_a_log_stands_nowhere_as_markup(page):
     assert page.count("<script") == page.count("</script>") == scripts
     shown = conversations_of(page)
     assert shown[0]["turns"][0]["user"] == HOSTILE
-    assert shown[0]["turns"][0]["replies"][0]["text"] == f"better {HOSTILE}"
-
-
-def test_the_browser_s_data_join_labels_gold_and_scores(page):
-    shown = conversations_of(page)
-    first = shown[0]["turns"]
-    assert [turn["label"] for turn in first] == [None, "NEG_2", "NEU"]
-    assert [turn["gold"] for turn in first] == [None, "NEG_2", "NEG_1"]
-    # without the feedback 3.0, with it 3.0 - 2.5
-    assert first[0]["scores"]["neg"]["scratch"] == [3.0, 0.5]
-    assert shown[2]["turns"][1]["outcome"] == "unreadable"
-
-
-def test_the_browser_shows_a_corpus_that_is_only_analyzed_without_replies_and_scores(page):
-    team = [shown for shown in conversations_of(page) if shown["corpus"] == "team"]
-    assert [len(shown["turns"]) for shown in team] == [3, 2, 2]
-    turns = [turn for shown in team for turn in shown["turns"]]
-    assert not any(turn["replies"] or turn["scores"] for turn in turns)
-
-
-def test_gold_is_not_shown_at_another_log_s_turn_of_the_same_number(page):
-    team = [shown for shown in conversations_of(page) if shown["corpus"] == "team"]
-    assert team[0]["id"] == "c1"
-    assert {turn["gold"] for shown in team for turn in shown["turns"]} == {None}
+    assert shown[0]["turns"][0]["replies"][0]["edits"][-1] == f"better {HOSTILE}"
 
 
 def test_the_page_loads_nothing(page):
@@ -133,6 +112,10 @@ def test_no_more_conversations_than_asked_for_are_shown(world, tmp_path):
         "data/judgments/pairs/order/mt_bench.json",
         "data/labels/lmsys.json",
         "data/labels/team.parquet",
+        "data/toxicity/team.parquet",
+        "data/ratings/lmsys.parquet",
+        "data/refusals/lmsys.parquet",
+        "data/gold_labels/sparse/prior.parquet",
         "data/gold_labels/sparse/prior.json",
         "data/refusals/team_clusters.parquet",
     ],
@@ -157,10 +140,12 @@ def test_without_gold_sets_the_detectors_are_not_run(tmp_path):
 @needs_chromium
 def test_a_browser_shows_a_hostile_conversation_as_text_and_asks_for_nothing(world):
     path = world[0] / "report/index.html"
-    with open_page(path, "#c1") as page:
+    with open_page(path, "#conversation-lmsys-c1") as page:
         assert page.title() == "Feedback Lens: report"
-        assert page.requests == [f"{path.as_uri()}#c1"] or page.requests == [path.as_uri()]
+        assert page.requests == [f"{path.as_uri()}#conversation-lmsys-c1"] or page.requests == [
+            path.as_uri()
+        ]
         assert page.complaints == []
-        assert page.locator("#count").inner_text() == "6 of 6 conversations"
+        assert page.locator("#count").inner_text() == "6 of 6 conversations, 14 turns"
         assert page.locator("#list img, #list script").count() == 0
         assert page.locator("#list .text.user").first.text_content() == HOSTILE

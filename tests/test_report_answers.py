@@ -13,6 +13,7 @@ from feedback_lens.report.browsers.answers import (
     read_shown_answers,
 )
 from feedback_lens.report.page.build import build_page
+from feedback_lens.stages import report
 from feedback_lens.stages.report import main
 from feedback_lens.tables import read_rows, write_rows
 from report_answers import ALIKE
@@ -101,11 +102,7 @@ def test_a_verdict_names_both_models_and_its_order(shown):
     benchmark, kto = find(shown, "mt_bench", "tiny/lmsys/kto/2")
     _, random = find(shown, "mt_bench", "tiny/lmsys/rand_scratch/2")
     [order] = benchmark["pairs"]
-    assert (order["name"], order["model"], order["against"]) == (
-        "order",
-        "some-judge",
-        "rand_scratch",
-    )
+    assert [order["name"], order["against"]] == ["order", "rand_scratch"]
     # on the second question the orders disagree
     assert [row[:-1] for row in order["rows"][1] if row[0] == kto] == [
         [kto, random, 1, 0, 0, "win", "answered"],
@@ -167,13 +164,10 @@ def test_a_page_without_answers_says_why(world, own, questions, reason):
 
 
 def test_a_page_may_leave_the_answers_out(world, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "feedback_lens.stages.report.build_page",
-        lambda inputs, conversations, answers: build_page(inputs, conversations, None),
-    )
+    monkeypatch.setattr(report, "build_page", lambda *read: build_page(*read[:2], None))
     page = rebuild(world, tmp_path)
     assert "The benchmark answers are left out of this page." in section_of(page, "answers")
-    assert "answers-data" not in page.replace('field("answers-data")', "")
+    assert 'id="answers-data"' not in page
     assert ALIKE not in page
 
 

@@ -37,7 +37,7 @@ def read(folder, texts=True):
 
 def facts_of(page):
     """The header's text, tags as blanks."""
-    header = re.search(r'<section class="facts".*?</section>', page, re.DOTALL)[0]
+    header = re.search(r'<section class="run".*?</section>', page, re.DOTALL)[0]
     return " ".join(re.sub(r"<[^>]+>", " ", header).split())
 
 
@@ -169,9 +169,9 @@ def test_the_reader_s_clock_tells_whether_a_model_is_retired(world, now, words):
     with open_page(world / "report/index.html", timezone_id="Pacific/Auckland") as page:
         page.clock.set_fixed_time(now)
         page.reload()
-        cells = page.locator(".facts tr:has-text('claude') td:has(time)")
+        cells = page.locator(".run tr:has-text('claude') td:has(time)")
         assert cells.first.inner_text().split("\n") == ["2999-01-01", words]
-        assert page.locator(".facts tr:has-text('gpt-4') .due.past").count() == 1
+        assert page.locator(".run tr:has-text('gpt-4') .due.past").count() == 1
         assert page.complaints == []
 
 
@@ -179,7 +179,7 @@ def test_the_reader_s_clock_tells_whether_a_model_is_retired(world, now, words):
 @needs_chromium
 def test_without_javascript_the_date_stands_alone(world):
     with open_page(world / "report/index.html", java_script_enabled=False) as page:
-        cell = page.locator(".facts tr:has-text('claude') td:has(time)").first
+        cell = page.locator(".run tr:has-text('claude') td:has(time)").first
         assert cell.inner_text() == "2999-01-01"
 
 
@@ -187,7 +187,7 @@ def test_without_javascript_the_date_stands_alone(world):
 @needs_chromium
 @pytest.mark.parametrize("width", [400, 1280])
 def test_header_and_lineage_are_no_wider_than_the_window_and_overprint_nothing(world, width):
-    overprinted = """() => [...document.querySelectorAll("#lineage th, .facts th, .facts td")]
+    overprinted = """() => [...document.querySelectorAll("#lineage th, .run th, .run td")]
       .filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)"""
     viewport = {"width": width, "height": 800}
     with open_page(world / "report/index.html", viewport=viewport) as page:

@@ -3,7 +3,9 @@ import json
 import pytest
 
 from feedback_lens.params import read_axes
+from feedback_lens.report.tables.causes import OTHER_CONVERSATIONS, SAMPLE_DATA
 from feedback_lens.report.tables.reasons import OTHERS, WRITTEN, about_data
+from feedback_lens.report.tables.rows import Reason
 from report_page import build, rows_of, section_of
 from report_world import PARAMS, write_world
 
@@ -27,9 +29,10 @@ def test_a_class_that_no_gold_turn_has_is_a_dash_without_a_difference(page):
 
 def test_a_class_that_is_only_missed_keeps_its_zero(page):
     lines = rows_of(page, "table-9")["NEG"]
-    assert lines[1][1:] == ("0.0", "0.0", "0.0")
-    # 0 - 68.82, 0 - 55.65 and 0 - 61.54
-    assert lines[2][1:] == ("−68.8", "−55.6", "−61.5")
+    # of one trial Wilson's interval goes from 0 to 3.84 / 4.84; of precision there is no trial
+    assert lines[1][1:] == ("0.0", "0.0 (0.0 to 79.3)", "0.0")
+    # 0 - 68.82, 0 - 55.65 and 0 - 61.54; 79.35 - 55.65
+    assert lines[2][1:] == ("−68.8", "−55.6 (−55.6 to 23.7)", "−61.5")
 
 
 def test_without_feedback_free_turns_the_sparse_tables_say_what_cannot_be_counted(page):
@@ -70,9 +73,10 @@ def test_a_gold_set_does_not_check_a_detector_that_is_not_held_against_it(tmp_pa
 def test_only_the_sample_s_corpora_are_called_hand_written(page, tmp_path):
     write_world(tmp_path)
     axes = read_axes(tmp_path / "params.yaml")
-    assert about_data(axes, ["lmsys", "wildchat"]) == WRITTEN
-    assert about_data(axes, ["team"]) == OTHERS
-    assert about_data(axes, ["lmsys", "team"]) == f"{WRITTEN} (lmsys); {OTHERS} (team)"
+    assert about_data(axes, ["lmsys", "wildchat"]) == Reason(WRITTEN, (SAMPLE_DATA,))
+    assert about_data(axes, ["team"]) == Reason(OTHERS, (OTHER_CONVERSATIONS,))
+    both = Reason(f"{WRITTEN} (lmsys); {OTHERS} (team)", (SAMPLE_DATA, OTHER_CONVERSATIONS))
+    assert about_data(axes, ["lmsys", "team"]) == both
     assert f"{WRITTEN[1:]} (lmsys); other" in section_of(page, "figure-3")
     # only lmsys is trained on
     assert f"{WRITTEN[1:]};" in section_of(page, "table-4")

@@ -27,8 +27,10 @@ def test_detection_on_the_page_equals_the_metrics(world, page):
     found = rows_of(page, "table-2")["Dense, the paper&#39;s prompt"]
     # all turns are listed, so the paper would count the same ones
     assert found[1][0] == "ours and as published, lmsys (n = 4)"
-    # precision: two of two; recall: two of three turns with feedback
-    assert found[1][3:] == (interval, "100.0", "66.7")
+    # precision: two of two, Wilson's interval from 2 / (2 + 3.84); recall: two of three turns with
+    # feedback, of which two are of one conversation
+    assert found[1][3:5] == (interval, "100.0 (34.2 to 100.0)")
+    assert found[1][5].startswith("66.7 (")
 
 
 def test_the_turns_that_the_paper_would_count_stand_below_the_clean_evaluation(page):
@@ -40,7 +42,7 @@ def test_the_turns_that_the_paper_would_count_stand_below_the_clean_evaluation(p
     ]
     assert found[3][1].startswith("66.7 (")
     # 66.667 - 31.5
-    assert found[4][1] == "+35.2"
+    assert found[4][1].startswith("+35.2 (")
     assert "only those with feedback or listed in the reply" in section_of(page, "table-2")
 
 
@@ -55,7 +57,7 @@ def test_the_sparse_tables_are_of_the_sparse_set_alone(page):
     assert lines_of(page, "table-9")[1] == (
         "ours and as published, sparse (n = 1)",
         "0.0",
-        "0.0",
+        "0.0 (0.0 to 79.3)",
         "0.0",
     )
 
@@ -67,21 +69,20 @@ def test_a_detector_that_the_paper_has_not_stands_below(page):
 
 def test_feedback_by_turn_as_people_say_stands_beside_the_paper_s(page):
     rows = rows_of(page, "table-1")
-    reported_line, ours_line, difference, interval = rows["Dense, LMSYS"]
+    reported_line, ours_line, difference = rows["Dense, LMSYS"]
     # turn 2: NEG_2 and POS of three; 100 * 2 / 3 - 100 * 43 / 74
     assert reported_line[1:4] == ("74", "227", "43/74 (58%)")
     assert ours_line == (
         "ours, by annotators (lmsys)",
         "3",
         "4",
-        "2/3 (67%)",
-        "1/1 (100%)",
+        "2/3 (67%, 21 to 94)",
+        "1/1 (100%, 21 to 100)",  # Wilson's interval of one of one: 1 / (1 + 1.96 * 1.96) to 1
         "0/0",
         "0/0",
     )
-    assert difference[1:4] == ("−71", "−223", "+8.6")
-    # Wilson's interval of one of one: 1 / (1 + 1.96 * 1.96) to 1
-    assert interval[4] == "21 to 100"
+    assert difference[1:3] == ("−71", "−223")
+    assert difference[3].startswith("+8.6 (")
     assert rows["Sparse, LMSYS"][1][:3] == ("ours, by annotators (sparse)", "1", "1")
     assert rows["Dense, WildChat"][1][1].startswith("not run: gold_sets has no such set")
 
@@ -93,19 +94,19 @@ def test_feedback_as_the_detector_finds_it_stands_apart_from_the_paper(page):
         "Corpus lmsys, as the prompted detector finds it",
         "Corpus team, as the keywords detector finds it",
     ):
-        assert rows[name][0][1:4] == ("3", "4", "2/2 (100%)")
+        assert rows[name][0][1:4] == ("3", "4", "2/2 (100%, 34 to 100)")
         assert "difference" not in [line[0] for line in rows[name]]
 
 
 def test_shares_of_labels_tell_how_many_turns_they_are_of(page):
     people, found = (
-        "Dense, LMSYS (gold set lmsys), by annotators",
+        "Dense, LMSYS, by annotators",
         "Corpus lmsys, as the prompted detector finds it",
     )
     # people: three labeled turns are second ones; the detector leaves one without a label
-    assert rows_of(page, "figure-2")[people][0][0] == "turn 2 (n = 3)"
+    assert rows_of(page, "figure-2")[people][1][0] == "turn 2 (n = 3), lmsys"
     assert rows_of(page, "figure-2")[found][0][0] == "turn 2 (n = 2)"
-    assert rows_of(page, "figure-6")[people][0][:3] == ("turns (n = 4)", "1", "1")
+    assert rows_of(page, "figure-6")[people][1][:3] == ("turns (n = 4), lmsys", "1", "1")
     assert rows_of(page, "figure-6")[found][0][:3] == ("turns (n = 3)", "0", "1")
     assert "lmsys (n = 3)</span>" in page
 
@@ -133,14 +134,15 @@ def test_the_agreement_of_all_pairs_is_listed(page):
 def test_toxicity_on_the_page_equals_the_metrics(world, page):
     metrics = read_metrics(world, "score_toxicity/lmsys")
     lines = rows_of(page, "figure-3")["LMSYS"]
-    assert lines[0] == ("prompts with a score by local", "8", "3", "1")
-    assert lines[1] == ("prompts without a score", "0", "0", "1")
+    assert lines[0] == ("reported", "drawn", "drawn", "drawn")
+    assert lines[1] == ("prompts with a score by local", "8", "3", "1")
+    assert lines[2] == ("prompts without a score", "0", "0", "1")
     # turns 1, 1 and 2 score 0.1, 0.1 and 0.2
     ends = f"{metrics['rand']['low']:.3f} to {metrics['rand']['high']:.3f}"
-    assert lines[2][2] == f"0.133 ({ends})"
-    assert lines[3][2] == "0.100 (0.100 to 0.150)"
+    assert lines[3][2] == f"0.133 ({ends})"
+    assert lines[4][2] == "0.100 (0.100 to 0.150)"
     # seven of eight prompts of negative feedback score 0.9 or more
-    assert lines[4] == ("percent above 0.5", "87.5", "0.0", "0.0")
+    assert lines[5] == ("percent above 0.5", "87.5", "0.0", "0.0")
 
 
 def test_rank_tests_on_the_page_equal_the_metrics(world, page):
@@ -148,7 +150,7 @@ def test_rank_tests_on_the_page_equal_the_metrics(world, page):
     assert test["p"] < test["p_holm"]
     p, corrected = f"{test['p']:.3g}", f"{test['p_holm']:.3g}"
     lines = rows_of(page, "figure-3")["LMSYS"]
-    assert [line[1] for line in lines[5:]] == [p, corrected]
+    assert [line[1] for line in lines[6:]] == [p, corrected]
     # seven of eight are above the three random ones; the eighth ties with two of them: 22 / 24
     found = rows_of(page, "rank-tests")["lmsys, toxicity"][0]
     assert found[:4] == ("negative and random", p, corrected, "0.92")

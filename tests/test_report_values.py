@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from feedback_lens.report.names import match_gold_set
 from feedback_lens.report.page.build import escape_json
+from feedback_lens.report.tables.rows import compare
 from feedback_lens.report.tables.values import (
-    compare,
     ours,
     ours_with_interval,
     ours_with_spread,

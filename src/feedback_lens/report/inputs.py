@@ -86,7 +86,7 @@ def read_inputs(
     return Inputs(
         axes=axes,
         published=_read_published(published),
-        metrics=_read_metrics(metrics, axes, reward_model),
+        metrics=read_metrics(metrics, axes, reward_model),
         plots=read_plots(plots, axes),
         clusters={name: _read_clusters(data / "refusals", name, texts) for name in axes.corpora},
         dates={name: read_dates(data / f"conversations/{name}.parquet") for name in axes.corpora},
@@ -126,7 +126,8 @@ def _hash(path: Path) -> str:
         raise InputError(f"{path}: no such table; `dvc repro` makes it") from None
 
 
-def _read_metrics(folder: Path, axes: Axes, reward_model: str) -> dict[str, Any]:
+def read_metrics(folder: Path, axes: Axes, reward_model: str) -> dict[str, Any]:
+    """The metrics of exactly the cells of the axes, by stage and cell."""
     analyses = ("ingest", "count_feedback", "split", "score_toxicity", "find_refusals")
     trained_here = folder / "train_reward" / f"{reward_model}.json"
     # where no replies are compared, the file is of an earlier run

@@ -1,6 +1,7 @@
 "use strict";
 // The state of the answers' browser, which stands in the address: #answers?benchmark=..&question=..&a=..&b=..
 if (answerData) {
+  const { findQuestions, listCategories, makePattern, nameJudge, nameModel, nameQuestion, scoreModel } = answerScores;
   const START = "#answers?";
   const { benchmarks, models } = answerData;
   const at = (name) => field(`answers-${name}`);

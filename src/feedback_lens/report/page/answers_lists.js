@@ -1,6 +1,7 @@
 "use strict";
 // Two tables to choose from: the models by their score on a question, the questions by how far A and B differ.
 const answerLists = (() => {
+  const { average, groupModels, nameJudge, nameQuestion, scoreModel } = answerScores;
   const { formatScore } = answerView;
   // by table: the column (null: the one it starts with), and whether it falls
   const sorting = { models: { column: null, falls: true }, differences: { column: null, falls: true } };

@@ -1,6 +1,7 @@
 "use strict";
 // A question with the answers of models A and B, and what the judges said of them.
 const answerView = (() => {
+  const { nameJudge, nameModel } = answerScores;
   // what stays open or closed from question to question
   const opened = { history: true, checklist: true, reference: false };
   const outcomes = { cut_off: "cut off at the longest length", refused: "refused", filtered: "withheld by a filter", failed: "failed" };

@@ -12,29 +12,20 @@ from markupsafe import Markup
 
 from feedback_lens.feedback.labels import DESCRIPTIONS
 from feedback_lens.report.browsers.answers import explain_absence
+from feedback_lens.report.browsers.conversations import pack_shown
 from feedback_lens.report.header import Commit, describe_run
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.lineage import COMMAND, list_lineage, open_page
 from feedback_lens.report.plots.bundle import bundle_vega
 from feedback_lens.report.plots.figures import Figure, list_figures, pack_plots
-from feedback_lens.report.tables.agreement import list_agreement_tables
-from feedback_lens.report.tables.detection import list_detection_tables
-from feedback_lens.report.tables.feedback import list_feedback_tables
-from feedback_lens.report.tables.local import list_local_tables
+from feedback_lens.report.tables.listing import list_tables
 from feedback_lens.report.tables.overview import show_claims, survey
-from feedback_lens.report.tables.quality import compare_benchmarks, compare_quality, show_quality
-from feedback_lens.report.tables.refusal import list_refusal_tables
-from feedback_lens.report.tables.reply import list_reply_tables
 from feedback_lens.report.tables.rows import Table
-from feedback_lens.report.tables.score import list_score_tables
-from feedback_lens.report.tables.significance import list_significance_tables
-from feedback_lens.report.tables.toxicity import show_rank_tests, show_toxicity
-from feedback_lens.report.tables.training import list_training_tables
-from feedback_lens.report.tables.training_set import list_training_set_tables
 from feedback_lens.tables import replaced
 
 STYLES = (
     "style.css",
+    "navigation.css",
     "header.css",
     "claims.css",
     "plots.css",
@@ -44,10 +35,10 @@ STYLES = (
 )
 # parts that hold text of logs or models, with the scripts that need it: they can be left out
 PRIVATE = {
-    "conversations": ("conversations.js",),
+    "conversations": ("log.js", "filters.js", "texts.js", "turns.js", "conversations.js"),
     "answers": ("answers_scores.js", "answers_view.js", "answers_lists.js", "answers.js"),
 }
-PUBLIC = ("shared.js", "header.js", "claims.js", "plots.js")
+PUBLIC = ("shared.js", "navigation.js", "header.js", "claims.js", "plots.js")
 SCRIPTS = (*PUBLIC, *PRIVATE["conversations"], *PRIVATE["answers"])
 
 
@@ -85,7 +76,8 @@ def build_page(
     is that of a copy to show others.
     """
     no_answers = explain_absence(inputs.axes, answers)
-    private = {"conversations": conversations, "answers": None if no_answers else answers}
+    log = None if conversations is None else pack_shown(inputs.axes, conversations)
+    private = {"conversations": log, "answers": None if no_answers else answers}
     shown = {name: content for name, content in private.items() if content is not None}
     unused = {name for part, names in PRIVATE.items() if part not in shown for name in names}
     scripts = [name for name in SCRIPTS if name not in unused]
@@ -107,6 +99,7 @@ def build_page(
         overview=overview,
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
+        shown=None if conversations is None else len(conversations),
         no_answers=no_answers,
         data={
             "claims": escape_json(show_claims(overview)),
@@ -119,31 +112,9 @@ def build_page(
 
 
 def _list_sections(inputs: Inputs) -> list[Section]:
-    feedback = [*list_feedback_tables(inputs), *list_agreement_tables(inputs)]
-    detectors = [*list_detection_tables(inputs), *list_local_tables(inputs)]
-    prompts = [
-        show_toxicity(inputs),
-        show_quality(inputs),
-        show_rank_tests(inputs),
-        compare_quality(inputs),
-        compare_benchmarks(inputs),
-    ]
-    replies = [*list_refusal_tables(inputs), *list_reply_tables(inputs)]
-    training = [
-        *list_training_set_tables(inputs),
-        *list_training_tables(inputs),
-        *list_significance_tables(inputs),
-        *list_score_tables(inputs),
-    ]
-    tables = {
-        "Feedback": feedback,
-        "Detectors": detectors,
-        "Prompts": prompts,
-        "Replies": replies,
-        "Training": training,
-    }
+    tables = list_tables(inputs)
     figures = list_figures(inputs.plots, inputs.axes)
-    return [Section(name, tables.get(name, []), found) for name, found in figures.items()]
+    return [Section(title, tables.get(title, []), found) for title, found in figures.items()]
 
 
 def write_page(page: str, path: Path) -> None:

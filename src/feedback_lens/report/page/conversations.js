@@ -1,69 +1,153 @@
 "use strict";
-const all = readData("conversations");
+// The list of conversations: what is searched for, what is open, and what the address names.
+(() => {
+  if (!filters.form) return;
+  const PAGE = 50;
+  const OPENING = 110; // characters of a conversation that a closed card shows
+  const opened = new Set();
+  const cards = new Map(); // those that the list shows, by conversation
+  let [found, linked, shown, edited] = [[], null, 0, null];
 
-const chip = (label) => make("span", `chip ${label ?? "none"}`, label ?? "unlabeled");
-const labeled = (turns) => turns.slice(1); // the first user turn answers no reply
+  const nameLink = ({ corpus, id }) => `#conversation-${corpus}-${encodeURIComponent(id)}`;
 
-const differs = (turn) => turn.gold !== null && turn.gold !== turn.label;
-const golds = { "": () => true, known: (turn) => turn.gold !== null, other: differs };
+  // how it begins, or where the first word that is searched for stands
+  function cutOpening(conversation) {
+    const [word] = filters.words();
+    const all = conversation.turns.flatMap((turn) => [turn.user, turn.reply ?? ""]);
+    const text = word && all.find((one) => one.toLowerCase().includes(word)) || all[0];
+    const start = word ? Math.max(0, text.toLowerCase().indexOf(word) - OPENING / 2) : 0;
+    const cut = text.slice(start, start + OPENING).replace(/\s+/g, " ");
+    return `${start ? "…" : ""}${cut}${start + OPENING < text.length ? "…" : ""}`;
+  }
 
-function showScores(scores) {
-  const rows = Object.entries(scores).flatMap(([split, candidates]) =>
-    Object.entries(candidates).map(([name, pair]) =>
-      make("tr", "", make("th", "", `${split}: ${name.replace("_", " ")}`),
-        ...pair.map((score) => make("td", "number", score ?? "–")))));
-  const head = ["reward of", "without feedback", "with feedback"].map((name) => make("th", "", name));
-  return make("table", "scores", make("tr", "", ...head), ...rows);
-}
+  function showLink(conversation) {
+    const link = make("a", "", "Link to this conversation");
+    link.href = nameLink(conversation);
+    const button = make("button", "", "Copy the link");
+    button.type = "button";
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(link.href);
+        button.textContent = "Copied";
+      } catch {
+        location.hash = link.hash; // where a page may not copy, the address has it
+        button.textContent = "The address has it";
+      }
+    });
+    return make("p", "link", link, " ", button);
+  }
 
-function showTurn(turn, index) {
-  const head = make("p", "turn", `User, turn ${index + 1} `);
-  if (index > 0) head.append(chip(turn.label));
-  if (turn.confidence !== null) head.append(`confidence ${turn.confidence.toFixed(2)}, `);
-  if (index > 0) head.append(turn.outcome ?? "not labeled");
-  if (turn.gold !== null)
-    head.append(make("span", differs(turn) ? "gold other" : "gold", "gold "), chip(turn.gold));
-  for (const split of turn.splits) head.append(" ", make("span", "drawn", `drawn: ${split}`));
-  const parts = [head, make("div", "text user", turn.user)];
-  if (turn.reply !== null) parts.push(make("div", "text reply", turn.reply));
-  for (const reply of turn.replies)
-    parts.push(make("details", "again",
-      make("summary", "", `${reply.name.replace("_", ", ")}: ${reply.outcome}, by ${reply.model}`),
-      make("div", "text reply", reply.text)));
-  if (Object.keys(turn.scores).length)
-    parts.push(make("details", "again", make("summary", "", "reward scores"), showScores(turn.scores)));
-  return make("article", "", ...parts);
-}
+  function fill(card, { conversation, turns: matched }) {
+    if (card.childElementCount > 1) return;
+    const facts = [conversation.model ?? "unknown model", conversation.language, conversation.time?.slice(0, 10)];
+    card.append(
+      make("p", "facts", texts.showInline("", conversation.id), ` · ${facts.filter((fact) => fact).join(" · ")}`),
+      showLink(conversation), ...conversation.turns.map((turn) => turns.show(turn, matched?.has(turn))));
+  }
 
-function showConversation(conversation) {
-  const chips = labeled(conversation.turns).map((turn) => chip(turn.label));
-  const first = conversation.turns[0].user;
-  const opening = make("span", "opening", first.length > 90 ? `${first.slice(0, 90)}…` : first);
-  const card = make("details", "card", make("summary", "",
-    make("b", "", conversation.corpus), " ", opening, " ", ...chips));
-  const fill = () => card.childElementCount === 1 && card.append(
-    make("p", "unit", `${conversation.id}, ${conversation.model ?? "unknown model"}`),
-    ...conversation.turns.map(showTurn));
-  card.addEventListener("toggle", fill);
-  if (location.hash.slice(1) === encodeURIComponent(conversation.id)) { card.open = true; fill(); }
-  return card;
-}
+  function showCard(match) {
+    const { conversation, turns: matched } = match;
+    const chips = conversation.turns.slice(1).map((turn) => {
+      const chip = turns.chip(turn.label);
+      chip.classList.toggle("matched", Boolean(matched?.has(turn)));
+      return chip;
+    });
+    const summary = make("summary", "", make("b", "", conversation.corpus), " ",
+      texts.showInline("opening", cutOpening(conversation)), " ", make("span", "chips", ...chips));
+    const card = make("details", "card", summary);
+    cards.set(conversation, card);
+    // no id: where the address names one, the browser itself would go there and take the focus away
+    card.dataset.link = nameLink(conversation);
+    card.addEventListener("toggle", () => {
+      if (card.open) { opened.add(conversation); fill(card, match); } else opened.delete(conversation);
+    });
+    if (opened.has(conversation)) { card.open = true; fill(card, match); }
+    return card;
+  }
 
-function matches(conversation) {
-  const word = field("text").value.trim().toLowerCase();
-  const texts = conversation.turns.flatMap((t) => [t.user, t.reply, ...t.replies.map((r) => r.text)]);
-  return (!field("corpus").value || conversation.corpus === field("corpus").value)
-    && (!field("label").value || labeled(conversation.turns).some((t) => t.label === field("label").value))
-    && conversation.turns.some(golds[field("gold").value])
-    && (!word || [conversation.id, ...texts].some((text) => (text ?? "").toLowerCase().includes(word)));
-}
+  function showMore() {
+    const more = found.slice(shown, shown + PAGE).map(showCard);
+    field("list").append(...more);
+    shown += more.length;
+    field("more").hidden = shown >= found.length;
+    return more[0];
+  }
 
-function refresh() {
-  const found = all.filter(matches);
-  field("list").replaceChildren(...found.map(showConversation));
-  field("count").textContent = `${found.length} of ${all.length} conversations`;
-}
+  function count(missing) {
+    const turns = found.reduce((sum, match) => sum + (match.turns?.size ?? match.conversation.turns.length), 0);
+    return `${missing ? "The linked conversation is not on this page. " : ""}${found.length}`
+      + ` of ${log.all.length} conversations, ${turns} turns`;
+  }
 
-field("filters").addEventListener("input", refresh);
-field("filters").addEventListener("submit", (event) => event.preventDefault());
-refresh();
+  // the linked conversation stands first where it is not among those that are shown
+  function refresh(missing = false) {
+    texts.search(filters.words());
+    found = filters.search();
+    const place = found.findIndex((match) => match.conversation === linked);
+    field("count").textContent = count(missing);
+    if (linked && (place === -1 || place >= PAGE)) {
+      const [match] = place === -1 ? [{ conversation: linked, turns: null }] : found.splice(place, 1);
+      found.unshift(match);
+    }
+    shown = 0;
+    cards.clear();
+    field("list").replaceChildren();
+    showMore();
+  }
+
+  function findLinked(hash) {
+    const parts = /^#conversation-([^-]+)-(.*)$/.exec(hash);
+    if (!parts) return undefined; // no link to a conversation
+    try {
+      return log.find(parts[1], decodeURIComponent(parts[2])) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  function openLinked(conversation) {
+    linked = conversation;
+    opened.add(conversation);
+    if (!cards.has(conversation)) refresh();
+    const card = cards.get(conversation);
+    card.open = true;
+    card.scrollIntoView();
+    card.firstElementChild.focus({ preventScroll: true });
+  }
+
+  // does what the address says; false where it does not speak of conversations
+  function follow() {
+    const [name, query] = location.hash.split(/\?(.*)/s);
+    const conversation = findLinked(location.hash);
+    edited = null;
+    if (conversation) openLinked(conversation);
+    else if (conversation === null) refresh(true);
+    else if (name !== "" && name !== "#conversations") return false;
+    else {
+      linked = null;
+      filters.write(new URLSearchParams(query));
+      refresh();
+      if (query !== undefined) field("conversations").scrollIntoView();
+    }
+    return true;
+  }
+
+  // a field's first edit is a step back in the browser's history, further ones of it are not
+  function edit(name) {
+    linked = null;
+    refresh();
+    const query = filters.read().toString();
+    const address = `#conversations${query ? `?${query}` : ""}`;
+    history[edited === name ? "replaceState" : "pushState"](null, "", address);
+    edited = name;
+  }
+
+  filters.listLanguages();
+  filters.form.addEventListener("input", (event) => edit(event.target.name));
+  filters.form.addEventListener("submit", (event) => event.preventDefault());
+  field("reset").addEventListener("click", () => { filters.form.reset(); edit("reset"); });
+  field("more").addEventListener("click", () => showMore().firstElementChild.focus());
+  window.addEventListener("hashchange", follow);
+  if (!follow()) refresh();
+  log.prepare();
+})();

@@ -132,14 +132,19 @@
   }
 
   const boxes = [...document.querySelectorAll(".drawing")];
-  const drawAll = () => boxes.filter((box) => !drawn.has(box)).forEach(draw);
+  // paper is light; a drawing is ready when its promises are, before the page is laid out for paper
+  function print(isPrinting) {
+    document.documentElement.classList.toggle("printing", isPrinting);
+    boxes.filter((box) => dark.matches ? isPrinting || drawn.has(box) : isPrinting && !drawn.has(box)).forEach(draw);
+  }
   const near = new IntersectionObserver((entries) => {
     for (const { target } of entries.filter((entry) => entry.isIntersecting)) { near.unobserve(target); draw(target); }
   }, { rootMargin: "800px" });
   boxes.forEach((box) => near.observe(box));
   document.querySelectorAll(".points").forEach((details) => details.addEventListener("toggle", () => fill(details)));
   dark.addEventListener("change", () => [...drawn.keys()].forEach(draw));
-  addEventListener("beforeprint", drawAll);
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
   let turned, width = innerWidth; // the height changes whenever a phone hides its bar
   addEventListener("resize", () => {
     clearTimeout(turned);

@@ -1,0 +1,143 @@
+"""The browser of conversations: its links, its keyboard, and texts that mean it no good."""
+
+from urllib.parse import quote
+
+import pytest
+
+from browsing import needs_chromium, open_page
+from feedback_lens.logs.conversation import CONVERSATIONS, Conversation, Message
+from feedback_lens.tables import write_rows
+from report_facts import write_facts
+from report_page import build
+from report_world import HOSTILE, write_world
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+COUNT = 130
+ODD = ("__proto__", "a\"b'/c d#e?f%41&<i>x</i>\u202e\u2028", "constructor")
+TEXTS = (
+    HOSTILE,
+    "\u202eright to left\u0000 and \u200b none",
+    "w" * 5000,
+    "<!-- <script> ]]>",
+    "שלום abc",
+)
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory):
+    return write_facts(tmp_path_factory.mktemp("browser"), COUNT)
+
+
+def test_the_address_holds_the_filters_and_goes_back_and_forth(facts):
+    with open_page(
+        facts[0], "#conversations?label=NEG_2&words=ka&turn=nonsense&__proto__=x"
+    ) as page:
+        assert page.locator("[name=label]").input_value() == "NEG_2"
+        assert page.locator("[name=turn]").input_value() == ""
+        first = page.locator("#count").inner_text()
+        page.locator("[name=label]").select_option("POS")
+        assert page.url.endswith("#conversations?words=ka&label=POS")
+        page.locator("[name=words]").press_sequentially("lo")
+        page.go_back()
+        assert page.url.endswith("#conversations?words=ka&label=POS")
+        page.go_back()
+        page.wait_for_function("document.querySelector('[name=label]').value === 'NEG_2'")
+        assert page.locator("#count").inner_text() == first
+        page.go_forward()
+        page.wait_for_function("document.querySelector('[name=label]').value === 'POS'")
+        page.locator("#reset").click()
+        assert page.locator("#count").inner_text().startswith(f"{COUNT} of {COUNT} ")
+        assert page.url.endswith("#conversations")
+        assert page.complaints == []
+
+
+def test_a_link_opens_its_conversation_of_its_corpus_whatever_the_filters_are(facts):
+    with open_page(
+        facts[0], "#conversation-team-c60", viewport={"width": 800, "height": 600}
+    ) as page:
+        card = page.locator(".card[open]")
+        assert card.get_attribute("data-link") == "#conversation-team-c60"
+        assert card.locator("article").count() == len(facts[1]["team", "c60"]["turns"])
+        assert (
+            page.evaluate("document.activeElement.parentElement.dataset.link")
+            == "#conversation-team-c60"
+        )
+        assert 0 <= card.bounding_box()["y"] < 600
+        page.evaluate("location.hash = '#conversations?corpus=team'")
+        page.wait_for_function("document.querySelector('[name=corpus]').value === 'team'")
+        page.evaluate("location.hash = '#conversation-lmsys-c1'")
+        page.locator("[data-link='#conversation-lmsys-c1'][open]").wait_for()
+        page.evaluate("location.hash = '#conversation-lmsys-gone'")
+        page.get_by_text("The linked conversation is not on this page").wait_for()
+
+
+def test_a_link_can_be_copied(facts):
+    allowed = ["clipboard-read", "clipboard-write"]
+    with open_page(facts[0], "#conversation-lmsys-c3", permissions=allowed) as page:
+        page.get_by_role("button", name="Copy the link").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        link = page.evaluate("navigator.clipboard.readText()")
+        assert link == f"{facts[0].as_uri()}#conversation-lmsys-c3"
+
+
+def test_by_keyboard_alone_a_regenerated_reply_is_read_beside_the_original(facts):
+    with open_page(facts[0], "#conversations?split=neg&corpus=lmsys") as page:
+        card = page.locator(".card").first
+        card.locator("summary").first.focus()
+        page.keyboard.press("Enter")
+        again = card.locator("details.again").last
+        again.locator("summary").focus()
+        page.keyboard.press("Enter")
+        key = tuple(card.get_attribute("data-link").removeprefix("#conversation-").split("-", 1))
+        kept = again.locator(".difference > :not(del)").all_text_contents()
+        assert "".join(kept) in facts[1][key]["texts"]
+        original = again.locator(".difference > :not(ins)").all_text_contents()
+        assert "".join(original) in facts[1][key]["texts"]
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert again.locator("del:not(.key del)").count() == 0
+        assert again.locator(".text.reply").text_content() == "".join(kept)
+        assert again.locator("[aria-pressed=true]").inner_text() == "Reply alone"
+        scores = card.locator(".scores").first
+        assert scores.locator(".best").count() == 2
+        assert page.complaints == []
+
+
+def test_fifty_more_are_shown_and_the_first_of_them_is_in_focus(facts):
+    with open_page(facts[0], "#conversations") as page:
+        assert page.locator(".card").count() == 50
+        page.locator("#more").press("Enter")
+        assert page.locator(".card").count() == 100
+        place = (
+            "[...document.querySelectorAll('.card')].indexOf(document.activeElement.parentElement)"
+        )
+        assert page.evaluate(place) == 50
+
+
+def test_hostile_conversations_are_text_and_have_links(tmp_path):
+    arguments = write_world(tmp_path)
+    messages = [Message(role, text) for text in TEXTS for role in ("user", "assistant")]
+    odd = [
+        Conversation(odd, "team", HOSTILE, "<b>", None, "<i>", None, None, tuple(messages))
+        for odd in ODD
+    ]
+    table = tmp_path / "data/conversations/team.parquet"
+    write_rows((conversation.as_row() for conversation in odd), table, CONVERSATIONS)
+    build(arguments)
+    path, window = tmp_path / "report/index.html", {"width": 400, "height": 800}
+    for identifier in ODD:
+        link = f"#conversation-team-{quote(identifier, safe='')}"
+        with open_page(path, link, viewport=window) as page:
+            card = page.locator(".card[open]")
+            assert card.locator(".facts bdi").text_content() == identifier
+            assert card.locator(".text.user").all_text_contents() == list(TEXTS)
+            assert page.title() == "Feedback Lens: report"
+            assert page.locator("#list :is(img, script, i)").count() == 0
+            assert page.evaluate("document.documentElement.scrollWidth") <= 400
+            direction = "(block) => [block.dir, getComputedStyle(block).direction]"
+            assert card.locator(".text.user").last.evaluate(direction) == ["auto", "rtl"]
+            page.locator("[name=words]").fill("<script>")
+            # each odd one of 5 turns, and c1 of 3 turns in the other corpus
+            assert page.locator("#count").inner_text() == "4 of 6 conversations, 18 turns"
+            assert page.complaints == []
