@@ -68,6 +68,14 @@ def test_labels_of_a_turn_are_stacked_to_one_with_their_number():
     assert any("NEG_4" in mark and "ask for clarification" in mark for mark in marks_of(svg))
 
 
+def test_labels_in_all_tell_how_many_turns_they_are_of():
+    points = [
+        {"label": label, "count": count, "share": count / 1200, "low": 0, "high": 1}
+        for label, count in {"NEG_1": 300, "NEU": 900}.items()
+    ]
+    assert "lmsys (n = 1,200)" in draw("label_distribution", points)
+
+
 def test_a_confusion_matrix_counts_the_turns_of_a_detector_and_shows_zeros():
     points = [
         {"detector": detector, "actual": "POS", "predicted": predicted}
