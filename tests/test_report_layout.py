@@ -13,11 +13,7 @@ LONG = "x" * 200
 MEASURE = """<script>
 const wide = (element) => element.scrollWidth > element.clientWidth;
 const [lineage, scroll] = ["#lineage", "main .scroll"].map((each) => document.querySelector(each));
-const outside = [...document.querySelectorAll("svg text")].filter((text) => {
-  const [box, drawing] = [text, text.ownerSVGElement].map((each) => each.getBoundingClientRect());
-  return box.left < drawing.left || box.right > drawing.right;
-});
-document.title = [wide(document.documentElement), wide(lineage), outside.length,
+document.title = [wide(document.documentElement), wide(lineage),
   getComputedStyle(scroll).backgroundAttachment].join("; ");
 </script>"""
 
@@ -29,10 +25,11 @@ def test_on_a_phone_long_ids_are_broken_and_an_edge_that_hides_something_has_a_s
     assert LONG in page
     page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
     path = tmp_path / "phone.html"
-    path.write_text(page.replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
+    before, end, after = page.rpartition("</body>")
+    path.write_text(f"{before}{MEASURE}{end}{after}", encoding="utf-8")
     flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --dump-dom"
     place = [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=500,900", path.as_uri()]
     command = [CHROMIUM, *flags.split(), *place]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     title = re.search(r"<title>(.*?)</title>", run.stdout)[1]
-    assert title == "false; false; 0; local, local, scroll, scroll"
+    assert title == "false; false; local, local, scroll, scroll"

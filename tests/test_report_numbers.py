@@ -1,6 +1,5 @@
 """The page's figures of ours against the committed metrics, read by paths written by hand."""
 
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import yaml
 
 from feedback_lens.params import read_axes
 from feedback_lens.report.inputs import Inputs, read_metrics
+from feedback_lens.report.plots.plot import Plot
 from feedback_lens.report.tables.listing import list_tables
 from feedback_lens.report.tables.overview import CLAIMS
 from feedback_lens.tables import read_json
@@ -35,9 +35,10 @@ def tables():
         published=yaml.safe_load((ROOT / "data/paper_reported.yaml").read_text("utf-8")),
         metrics=read_metrics(ROOT / "metrics", axes, REWARD_MODEL),
         # what is no metric: plots, and texts
-        points=defaultdict(dict, turn_distribution_gold=dict.fromkeys(axes.gold_sets, ())),
-        curves=defaultdict(tuple),
+        plots=[Plot("turn_distribution_gold", name, None, {}, ()) for name in axes.gold_sets],
         clusters={},
+        dates={},
+        catalog={},
         labelers={},
         judged={},
         writers={},

@@ -8,7 +8,9 @@ BOXES = (
     "Box: quartiles; thick line: median; diamond: mean; whiskers: the last value within 1.5 boxes;"
     " rings: values beyond."
 )
-STACKS = "A bar is a user turn, n its labeled turns. A click on a label below keeps it alone."
+STACKS = (
+    "A bar is a user turn, n its labeled turns. A click on a label keeps it, a second lets it go."
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Place:
     section: str
     axis: str = ""
     note: str = ""
-    height: int = 260
+    height: int = 245
     wide: bool = False
 
 
@@ -36,43 +38,43 @@ PLACES = {
         "Detectors",
         "gold_sets",
         "The stronger a cell's color, the larger its share of the gold label's turns.",
-        height=520,
+        height=512,
         wide=True,
     ),
     "calibration": Place(
         "Detectors",
         note="On the dotted line confidence is right; dashed: before calibration. A point is a bin"
         " of confidence, the larger the more turns it has.",
-        height=420,
+        height=425,
     ),
     "abstention": Place(
         "Detectors",
         note="The higher the threshold, the fewer turns keep a label, and the more of these are"
         " right.",
-        height=340,
+        height=325,
     ),
-    "toxicity": Place("Prompts", "corpora", BOXES, height=220),
-    "quality": Place("Prompts", "corpora", BOXES, height=220),
-    "criteria": Place("Prompts", "corpora", INTERVALS, height=460),
-    "refusals": Place("Replies", "corpora", INTERVALS, height=220),
+    "toxicity": Place("Prompts", "corpora", BOXES, height=205),
+    "quality": Place("Prompts", "corpora", BOXES, height=205),
+    "criteria": Place("Prompts", "corpora", INTERVALS, height=525),
+    "refusals": Place("Replies", "corpora", INTERVALS, height=247),
     "win_rates": Place(
         "Replies",
         "trained",
         f"{INTERVALS} Right of the dashed line the first reply is the better one.",
-        height=330,
+        height=375,
     ),
     "loss": Place(
         "Training",
         note="Neighboring steps are averaged where there are more than 60. Drag to move, Ctrl and"
         " the wheel to zoom, a double click to go back.",
-        height=560,
+        height=578,
         wide=True,
     ),
     "scores": Place(
         "Training",
         note="A point is the mean over seeds, the line one standard deviation on either side;"
         " dashed: the untrained base.",
-        height=330,
+        height=320,
         wide=True,
     ),
 }
