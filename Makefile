@@ -40,7 +40,7 @@ sound: setup
 	echo "dvc.lock is not of this code and these parameters: dvc repro, and commit what it wrote"; exit 1; }
 	@feedback-lens check
 
-# Measures speed, memory and kills, the local detector and training, and a dvc repro with nothing to do (about 25 minutes); writes benchmarks/results
+# Measures speed, memory and kills, the local detector and training, a dvc repro with nothing to do, and the report (about 25 minutes); writes benchmarks/results
 benchmarks: setup
 	python benchmarks/throughput.py
 	python benchmarks/memory.py
@@ -49,6 +49,7 @@ benchmarks: setup
 	python benchmarks/toxicity.py
 	python benchmarks/training.py
 	python benchmarks/noop.py
+	python benchmarks/report.py
 
 format: setup
 	ruff format .

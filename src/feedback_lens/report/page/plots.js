@@ -73,6 +73,9 @@
 
   function name(box, title) {
     const svg = box.querySelector("svg");
+    // its parts are no pictures of their own
+    const words = ["role", "aria-roledescription", "aria-label"];
+    for (const mark of svg.querySelectorAll("[role], [aria-label]")) words.forEach((word) => mark.removeAttribute(word));
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", title);
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; // the keyboard scrolls it
