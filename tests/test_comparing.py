@@ -102,3 +102,18 @@ def test_a_figure_that_became_a_mapping_and_an_empty_mapping_are_named() -> None
     found = compare_figures(before, after)
     assert found.only_before == (("share",), ("lmsys",))
     assert found.only_after == (("share", "praise"),)
+
+
+def test_the_interval_of_a_difference_reaches_as_far_as_the_arms_that_face_each_other() -> None:
+    # below: hypot(0.03 of 0.25, 0.04 of 0.5); above: hypot(0.12, 0.05)
+    change = Difference(("x",), Figure(0.5, 0.45, 0.54), Figure(0.25, 0.22, 0.37))
+    assert change.interval == pytest.approx((-0.25 - 0.05, -0.25 + 0.13))
+    # towards zero
+    assert change.margin == pytest.approx(0.13)
+    assert Difference(("x",), Figure(7), Figure(8)).interval is None
+
+
+def test_a_mean_over_seeds_beside_an_exact_number_has_student_s_interval() -> None:
+    # t(0.975) of two degrees of freedom is 4.3027; times 0.3 / sqrt(3)
+    change = Difference(("x",), Figure(2.0, 2.0, 2.0), Figure(2.5, spread=0.3, seeds=3))
+    assert change.interval == pytest.approx((0.5 - 0.74525, 0.5 + 0.74525), abs=1e-4)

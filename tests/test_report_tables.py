@@ -1,3 +1,5 @@
+import csv
+
 import pytest
 
 from report_page import build, lines_of, read_metrics, rows_of, section_of
@@ -108,6 +110,17 @@ def test_shares_of_labels_tell_how_many_turns_they_are_of(page):
     assert rows_of(page, "figure-2")[found][0][0] == "turn 2 (n = 2)"
     assert rows_of(page, "figure-6")[people][1][:3] == ("turns (n = 4), lmsys", "1", "1")
     assert rows_of(page, "figure-6")[found][0][:3] == ("turns (n = 3)", "0", "1")
+
+
+def test_labels_by_turn_on_the_page_equal_the_plot(world, page):
+    with (world[0] / "plots/turn_distribution_gold/lmsys.csv").open(newline="") as file:
+        points = [point for point in csv.DictReader(file) if point["turn"] == "2"]
+    ends = ("share", "low", "high")
+    shown = [
+        "{:.0f} ({:.0f} to {:.0f})".format(*(100 * float(point[end]) for end in ends))
+        for point in points
+    ]
+    assert rows_of(page, "figure-2")["Dense, LMSYS, by annotators"][1][1:] == tuple(shown)
 
 
 def test_the_paper_s_kappas_stand_beside_those_of_our_annotators(page):
