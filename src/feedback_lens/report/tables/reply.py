@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.names import PAPER_CORPORA, list_trained, untrained
+from feedback_lens.report.names import BESIDE, PAPER_CORPORA, list_trained, untrained
 from feedback_lens.report.tables.reasons import about_data, about_replies, about_reward, explain
 from feedback_lens.report.tables.rows import Table, compare
 from feedback_lens.report.tables.values import (
@@ -49,9 +49,10 @@ def _compare_win_rates(inputs: Inputs, name: str, corpus: str) -> Table:
             content = paper.get(split, {}).get(_name_pair(pair))
             rates = metrics[split][pair] if metrics else {}
             scored = any(rate["n"] for rate in rates.values())
+            title = f"{'Random' if split == 'rand' else 'Negative'}: {_describe(pair)}"
             rows.append(
                 compare(
-                    f"{'Random' if split == 'rand' else 'Negative'}: {_describe(pair)}",
+                    title if content or not paper else f"{title} {BESIDE}",
                     _report_rates(split, content) if content else None,
                     {"ours": _list_win_rates(rates)} if scored else {},
                     UNSCORED if metrics else untrained(corpus),
