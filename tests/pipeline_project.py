@@ -23,26 +23,38 @@ from feedback_lens.versioning.folders import keep_empty_folders
 PROJECT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 PARAMS = yaml.safe_load((PROJECT / "params.yaml").read_text())
+NO_MODELS: dict[str, list[str]] = {axis: [] for axis in ("bases", "corpora", "recipes", "seeds")}
 # enough of the matrix to hold every stage once or twice, trained for a moment
 SMALL: dict[str, Any] = {
     "gold_sets": {name: PARAMS["gold_sets"][name] for name in ("lmsys", "sparse")},
     "fit_detector.gold_sets": ["lmsys"],
-    "fit_detector.resamples": 20,
-    "evaluate_detector.resamples": 20,
+    "fit_detector.folds": 2,
     "run.detection.detectors": ["local", "prior"],
-    "run.models.recipes": ["rand_scratch", "kto"],
+    "run.models.recipes": ["rand_scratch"],
     "run.models.seeds": [1],
-    "run.further_models": {axis: [] for axis in ("bases", "corpora", "recipes", "seeds")},
+    "run.further_models": {
+        "bases": ["tiny"],
+        "corpora": ["lmsys"],
+        "recipes": ["kto"],
+        "seeds": [1],
+    },
     "run.regeneration.regenerations": ["rand_scratch", "neg_semantic"],
     "run.evaluation.benchmarks": ["mt_bench"],
     "judges.reference.benchmarks": ["mt_bench"],
     "pair_judges.reference.benchmarks": ["mt_bench"],
+    "analyses.rows_per_split": 12,
     "train_reward.pairs.regenerations": ["neg_semantic"],
     "train_reward.settings.epochs": 1,
+    "train_reward.settings.max_length": 128,
+    "train_reward.settings.folds": 2,
+    "score_replies.max_length": 128,
+    "train_base.settings.width": 32,
+    "train_base.settings.layers": 1,
     "train_base.settings.steps": 15,
     "train.epochs": 1,
     "answer.max_tokens": 16,
     "find_refusals.clusters": 4,
+    **{f"{stage}.resamples": 20 for stage in PARAMS if "resamples" in (PARAMS[stage] or ())},
 }
 # one log read, labeled and analyzed, no model called or trained: 18 stages in a minute
 BRIEF: dict[str, Any] = {
@@ -54,7 +66,8 @@ BRIEF: dict[str, Any] = {
     "pair_judges": {},
     "run.detection.detectors": ["local"],
     "run.regeneration.regenerations": [],
-    "run.models": {axis: [] for axis in ("bases", "corpora", "recipes", "seeds")},
+    "run.models": NO_MODELS,
+    "run.further_models": NO_MODELS,
     "run.untrained.bases": [],
     "run.evaluation.benchmarks": [],
     "train_base.names": [],

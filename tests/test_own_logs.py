@@ -13,7 +13,7 @@ import pytest
 
 from endpoint import environment, serve
 from feedback_lens.report.tables.rows import EMPTY
-from pipeline_project import BRIEF, PROJECT, SMALL, Project
+from pipeline_project import BRIEF, NO_MODELS, PROJECT, SMALL, Project
 
 pytestmark = pytest.mark.pipeline
 LOGS = Path(__file__).parents[2] / "shared/real/logs"
@@ -23,6 +23,7 @@ OWN = {
     "corpora.lmsys.path": "data/raw/lmsys.jsonl",
     "corpora.wildchat.path": "data/raw/wildchat.parquet",
     "run.models.recipes": ["rand_scratch", "kto"],
+    "run.further_models": NO_MODELS,
     "split.negative": 8,
     "split.positive": 8,
     "split.random": 8,
@@ -51,7 +52,7 @@ BY_TINY_MODEL = {
     "corpora.wildchat.detector": "local",
     "run.detection.detectors": ["local"],
     "run.models.recipes": ["rand_scratch"],  # nobody praises in these logs, so there is no KTO
-    "regenerate.max_tokens": 200,
+    "regenerate.max_tokens": 40,
 }
 BY_RECORDED_REPLIES = {
     **SMALL,
@@ -59,6 +60,7 @@ BY_RECORDED_REPLIES = {
         "own": {"path": "data/raw/own.jsonl", "format": "messages", "detector": "prompted"}
     },
     "run.models.corpora": ["own"],
+    "run.further_models": NO_MODELS,
     "train_reward.pairs.corpora": ["own"],
 }
 needs_real_logs = pytest.mark.skipif(not LOGS.is_dir(), reason="real logs, not in Git: ../shared")

@@ -1,6 +1,5 @@
 """The page's figures of ours against the committed metrics, read by paths written by hand."""
 
-
 import pytest
 import yaml
 

@@ -8,11 +8,13 @@ import pytest
 
 from endpoint import KEY, Endpoint, environment, serve
 from faults import hold_after
-from pipeline_project import PARAMS, SMALL, Project, stages_run
+from pipeline_project import NO_MODELS, PARAMS, SMALL, Project, stages_run
 from result_search import find_name, list_leftovers, list_results, read_text, seeds
 from tiny_project import run_lens
 
 pytestmark = pytest.mark.pipeline
+# of each seed; and KTO on one log
+CELLS = ("lmsys-rand_scratch", "wildchat-rand_scratch")
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,7 @@ def test_a_changed_parameter_of_train_runs_what_depends_on_it(project: Project) 
     done = project.run("dvc", "exp", "run", "-S", "train.kto_learning_rate=0.01")
     assert done.returncode == 0, done.stdout[-4000:]
     ran = set(stages_run(done.stdout))
-    trained = {
-        f"train@tiny-{c}-{r}-1" for c in ("lmsys", "wildchat") for r in ("rand_scratch", "kto")
-    }
+    trained = {f"train@tiny-{cell}-1" for cell in (*CELLS, "lmsys-kto")}
     assert trained <= ran <= project.descendants(*trained)
     assert "judge@reference" in ran
     project.restore()
@@ -108,16 +108,14 @@ def test_a_killed_train_goes_on_to_the_same_bytes(project: Project) -> None:
 def test_a_seed_more_runs_just_the_new_cells_and_what_reads_them(project: Project) -> None:
     project.set_params({"run.models.seeds": [1, 2]})
     trained = {stage for stage in project.repro() if stage.startswith("train@")}
-    assert trained == {
-        f"train@tiny-{c}-{r}-2" for c in ("lmsys", "wildchat") for r in ("rand_scratch", "kto")
-    }
+    assert trained == {f"train@tiny-{cell}-2" for cell in CELLS}
     assert seeds(project) == (2, {1, 2})
 
 
 # what each removal takes away, one after the other
 REMOVALS: dict[str, dict[str, Any]] = {
     "2": {"run.models.seeds": [1]},
-    "kto": {"run.models.recipes": ["rand_scratch"]},
+    "kto": {"run.further_models": NO_MODELS},
     "wildchat": {
         "corpora": {"lmsys": PARAMS["corpora"]["lmsys"]},
         "run.models.corpora": ["lmsys"],
