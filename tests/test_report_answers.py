@@ -166,7 +166,7 @@ def test_a_page_without_answers_says_why(world, own, questions, reason):
 def test_a_page_may_leave_the_answers_out(world, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "build_page", lambda *read: build_page(*read[:2], None))
     page = rebuild(world, tmp_path)
-    assert "The benchmark answers are left out of this page." in section_of(page, "answers")
+    assert "Left out of this copy" in section_of(page, "answers")
     assert 'id="answers-data"' not in page
     assert ALIKE not in page
 

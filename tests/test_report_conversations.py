@@ -169,7 +169,7 @@ def test_a_page_without_the_logs_texts_says_that_they_were_left_out(world):
     axes = read_axes(world / "params.yaml")
     places = world / "metrics", world / "plots", PUBLISHED, world / "data", world / "catalog.yaml"
     page = build_page(read_inputs(axes, "tiny", *places, texts=False), None)
-    assert "The conversations were left out when this page was made" in page
+    assert "Left out of this copy" in page
     assert "user 2 of c1" not in page
     assert 'id="filters"' not in page
 

@@ -88,8 +88,9 @@ def _describe_texts(project: "Project", options: Mapping[str, Any]) -> str:
     remote = find_state(project.root, WORKSPACE).params()["run"].get("logs_remote")
     told = (
         f"this copy holds text of users and models: of each of {corpora} the first "
-        f"{options['conversations']} conversations with their replies and regenerations, and the "
-        "replies at the centers of the refusal clusters"
+        f"{options['conversations']} conversations with their replies and regenerations, the "
+        "replies at the centers of the refusal clusters, and the models' answers to "
+        f"{options['questions']} questions of each benchmark with what the judges said"
     )
     if remote == "private":
         told += "; run.logs_remote is private: show it only to those who may read the logs"

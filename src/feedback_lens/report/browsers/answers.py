@@ -73,10 +73,8 @@ def read_shown_answers(axes: Axes, data: Path, benchmarks: Path, limit: int) -> 
     return {"models": keyed, "benchmarks": shown, "texts": list(texts)}
 
 
-def explain_absence(axes: Axes, answers: Mapping[str, Any] | None) -> str | None:
-    """Why the page has no answers (null: they were not read); null where it has some."""
-    if answers is None:
-        return "The benchmark answers are left out of this page."
+def explain_absence(axes: Axes, answers: Mapping[str, Any]) -> str | None:
+    """Why the page has no answers; null where it has some."""
     if not axes.benchmarks or not axes.models():
         return (
             "Not run: no model answers a benchmark (run.models, run.untrained and "

@@ -56,7 +56,7 @@ class Script:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: tables, and the plots below them."""
+    """A part of the page: plots, and the tables below them."""
 
     title: str
     tables: Sequence[Table]
@@ -75,7 +75,7 @@ def build_page(
     that holds text of logs or models and is not given is left out, and the page says so. `commit`
     is that of a copy to show others.
     """
-    no_answers = explain_absence(inputs.axes, answers)
+    no_answers = None if answers is None else explain_absence(inputs.axes, answers)
     log = None if conversations is None else pack_shown(inputs.axes, conversations)
     private = {"conversations": log, "answers": None if no_answers else answers}
     shown = {name: content for name, content in private.items() if content is not None}
@@ -100,6 +100,7 @@ def build_page(
         labels=DESCRIPTIONS,
         corpora=list(inputs.axes.corpora),
         shown=None if conversations is None else len(conversations),
+        answers=answers,
         no_answers=no_answers,
         data={
             "claims": escape_json(show_claims(overview)),
