@@ -52,7 +52,7 @@ BY_TINY_MODEL = {
     "corpora.wildchat.detector": "local",
     "run.detection.detectors": ["local"],
     "run.models.recipes": ["rand_scratch"],  # nobody praises in these logs, so there is no KTO
-    "regenerate.max_tokens": 40,
+    "regenerate.max_tokens": 200,
 }
 BY_RECORDED_REPLIES = {
     **SMALL,

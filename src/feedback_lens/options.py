@@ -6,6 +6,10 @@ from typing import Any
 
 import click
 
+from feedback_lens.garbage import put_off_collection
+
+put_off_collection()  # every stage imports this module
+
 option = partial(click.option, required=True)
 path_option = partial(click.option, type=Path, required=True)
 list_option = partial(click.option, multiple=True)  # an empty list arrives as no option at all
