@@ -1,6 +1,7 @@
 """What a full disk, a second `dvc repro`, a kill and a damaged cache leave behind."""
 
 import hashlib
+import signal
 import subprocess
 
 import pytest
@@ -60,7 +61,9 @@ def test_a_second_repro_of_the_same_stage_is_refused_and_the_first_ends(project:
         assert first.stdout is not None
         while not first.stdout.readline().startswith("Running stage"):
             pass
+        first.send_signal(signal.SIGSTOP)  # so that it does not end before the second begins
         second = project.run(*command)
+        first.send_signal(signal.SIGCONT)
         first.stdout.read()
     assert first.returncode == 0
     assert second.returncode and f"(PID {first.pid})" in second.stdout, second.stdout

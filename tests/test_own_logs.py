@@ -13,7 +13,7 @@ import pytest
 
 from endpoint import environment, serve
 from feedback_lens.report.tables.rows import EMPTY
-from pipeline_project import BRIEF, NO_MODELS, PROJECT, SMALL, Project
+from pipeline_project import BRIEF, NO_MODELS, PARAMS, PROJECT, SMALL, Project
 
 pytestmark = pytest.mark.pipeline
 LOGS = Path(__file__).parents[2] / "shared/real/logs"
@@ -52,6 +52,8 @@ BY_TINY_MODEL = {
     "corpora.wildchat.detector": "local",
     "run.detection.detectors": ["local"],
     "run.models.recipes": ["rand_scratch"],  # nobody praises in these logs, so there is no KTO
+    # a smaller one seldom ends a reply
+    "train_base.settings": {**PARAMS["train_base"]["settings"], "steps": 15},
     "regenerate.max_tokens": 200,
 }
 BY_RECORDED_REPLIES = {

@@ -5,6 +5,7 @@ Three files in a DVC project of their own: shown is DVC as docs/trouble.md sets 
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -174,7 +175,9 @@ def test_a_push_that_breaks_off_goes_on_with_the_rest(folder: Folder, bucket: Bu
         folder.use(bucket.url, wire.address)
         done = folder.dvc("push", "--jobs", "1")
     assert done.returncode and "Traceback" not in done.stdout
-    assert "failed to transfer" in done.stdout and "Connection was closed" in done.stdout
+    assert "failed to transfer" in done.stdout
+    # an upload that had begun, or one that had not
+    assert re.search("Connection was closed|Could not connect", done.stdout)
     check_the_rest_is_pushed(folder, bucket)
 
 
@@ -204,7 +207,9 @@ def test_a_pull_that_breaks_off_goes_on_with_the_rest(
         clone.use(bucket.url, wire.address)
         done = clone.dvc("pull", "--jobs", "1")
     assert done.returncode and "Traceback" not in done.stdout
-    assert "failed to transfer" in done.stdout and "Connection was closed" in done.stdout
+    assert "failed to transfer" in done.stdout
+    # an upload that had begun, or one that had not
+    assert re.search("Connection was closed|Could not connect", done.stdout)
     check_the_rest_is_pulled(clone, bucket)
 
 
