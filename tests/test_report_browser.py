@@ -71,6 +71,16 @@ def test_a_link_opens_its_conversation_of_its_corpus_whatever_the_filters_are(fa
         page.get_by_text("The linked conversation is not on this page").wait_for()
 
 
+def test_a_corpus_may_have_a_dash_and_a_space_in_its_name(facts, tmp_path):
+    page = tmp_path / "index.html"
+    text = facts[0].read_text("utf-8").replace('"corpus": "team"', '"corpus": "our-own team"')
+    page.write_text(text.replace('"corpus":"team"', '"corpus":"our-own team"'), "utf-8")
+    with open_page(page, "#conversation-our-own%20team-c60") as opened:
+        card = opened.locator(".card[open]")
+        assert card.get_attribute("data-link") == "#conversation-our-own%20team-c60"
+        assert opened.complaints == []
+
+
 def test_a_link_can_be_copied(facts):
     allowed = ["clipboard-read", "clipboard-write"]
     with open_page(facts[0], "#conversation-lmsys-c3", permissions=allowed) as page:

@@ -8,7 +8,8 @@
   const cards = new Map(); // those that the list shows, by conversation
   let [found, linked, shown, edited] = [[], null, 0, null];
 
-  const nameLink = ({ corpus, id }) => `#conversation-${corpus}-${encodeURIComponent(id)}`;
+  const identify = ({ corpus, id }) => `conversation-${corpus}-${id}`;
+  const nameLink = (conversation) => `#${encodeURIComponent(identify(conversation))}`;
 
   // how it begins, or where the first word that is searched for stands
   function cutOpening(conversation) {
@@ -96,12 +97,12 @@
   }
 
   function findLinked(hash) {
-    const parts = /^#conversation-([^-]+)-(.*)$/.exec(hash);
-    if (!parts) return undefined; // no link to a conversation
+    if (!hash.startsWith("#conversation-")) return undefined;
     try {
-      return log.find(parts[1], decodeURIComponent(parts[2])) ?? null;
+      const wanted = decodeURIComponent(hash.slice(1));
+      return log.all.find((one) => identify(one) === wanted) ?? null;
     } catch {
-      return null;
+      return null; // not an encoding
     }
   }
 
@@ -117,12 +118,12 @@
 
   // does what the address says; false where it does not speak of conversations
   function follow() {
-    const [name, query] = location.hash.split(/\?(.*)/s);
+    const [part, query] = location.hash.split(/\?(.*)/s);
     const conversation = findLinked(location.hash);
     edited = null;
     if (conversation) openLinked(conversation);
     else if (conversation === null) refresh(true);
-    else if (name !== "" && name !== "#conversations") return false;
+    else if (part !== "" && part !== "#conversations") return false;
     else {
       linked = null;
       filters.write(new URLSearchParams(query));

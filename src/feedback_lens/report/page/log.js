@@ -53,6 +53,5 @@ const log = (() => {
     if (start < all.length) (window.requestIdleCallback ?? setTimeout)(() => prepare(start + 50));
   }
 
-  const find = (corpus, id) => all.find((one) => one.corpus === corpus && one.id === id);
-  return { all, criteria, find, labels, lowerText, prepare, readEdits };
+  return { all, criteria, labels, lowerText, prepare, readEdits };
 })();
