@@ -48,6 +48,15 @@ def test_the_address_holds_the_filters_and_goes_back_and_forth(facts):
         page.locator("#reset").click()
         assert page.locator("#count").inner_text().startswith(f"{COUNT} of {COUNT} ")
         assert page.url.endswith("#conversations")
+        page.locator("[name=label]").select_option("POS")
+        page.locator("#contents a", has_text="Claims").click()
+        page.locator("#contents a", has_text="Conversations").click()
+        page.wait_for_function("location.hash === '#conversations?label=POS'")
+        assert page.locator("[name=label]").input_value() == "POS"
+        page.go_back()
+        page.go_back()
+        page.go_back()
+        page.wait_for_function("document.querySelector('[name=label]').value === ''")
         assert page.complaints == []
 
 

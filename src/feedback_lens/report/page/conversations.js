@@ -4,6 +4,7 @@
   if (!filters.form) return;
   const PAGE = 50;
   const OPENING = 110; // characters of a conversation that a closed card shows
+  const EDITED = "edited"; // the state of an address that the form has made
   const opened = new Set();
   const cards = new Map(); // those that the list shows, by conversation
   let [found, linked, shown, edited] = [[], null, 0, null];
@@ -124,7 +125,12 @@
     if (conversation) openLinked(conversation);
     else if (conversation === null) refresh(true);
     else if (part !== "" && part !== "#conversations") return false;
-    else {
+    else if (part && query === undefined && !history.state) {
+      // a link of the contents, which leaves the filters as they are
+      linked = null;
+      refresh();
+      history.replaceState(EDITED, "", nameSearch());
+    } else {
       linked = null;
       filters.write(new URLSearchParams(query));
       refresh();
@@ -133,13 +139,16 @@
     return true;
   }
 
+  function nameSearch() {
+    const query = filters.read().toString();
+    return `#conversations${query ? `?${query}` : ""}`;
+  }
+
   // a field's first edit is a step back in the browser's history, further ones of it are not
   function edit(name) {
     linked = null;
     refresh();
-    const query = filters.read().toString();
-    const address = `#conversations${query ? `?${query}` : ""}`;
-    history[edited === name ? "replaceState" : "pushState"](null, "", address);
+    history[edited === name ? "replaceState" : "pushState"](EDITED, "", nameSearch());
     edited = name;
   }
 
