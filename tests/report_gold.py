@@ -20,13 +20,13 @@ def write_gold_sets(folder, conversations, gold, labeled):
     """`lmsys` holds all gold, by two annotators who agree; `sparse` turn 3 of c1 alone."""
     by_id = {conversation.conversation_id: conversation for conversation in conversations}
     labels = {key: (label,) for key, label in gold.items()}
-    dense = GoldSet("dense", by_id, {"gold": labels, "second": labels})
+    dense = GoldSet("dense", by_id, {"gold": labels, "kim": labels})
     _write_gold_set(folder, "lmsys", dense, labeled)
     one = {("c1", 3): labels["c1", 3]}
     cut = {("c1:3", 2): labeled["c1", 3]}
     _write_gold_set(folder, "sparse", GoldSet("sparse", {"c1": by_id["c1"]}, {"gold": one}), cut)
     _write_evaluation(
-        folder, "lmsys", LabelSets({"gold": gold, "second": gold}, _predict(labeled), {})
+        folder, "lmsys", LabelSets({"gold": gold, "kim": gold}, _predict(labeled), {})
     )
     sets = LabelSets({"gold": {("c1:3", 2): gold["c1", 3]}}, _predict(cut), {"c1:3": "c1"})
     _write_evaluation(folder, "sparse", sets)

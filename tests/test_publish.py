@@ -121,6 +121,16 @@ def test_a_copy_names_its_commit_and_holds_no_text(project: ReportProject, tmp_p
     assert file.read_text("utf-8") == page
 
 
+def test_a_copy_does_not_name_the_annotators(project: ReportProject, tmp_path: Path) -> None:
+    run_lens(project, "publish", str(tmp_path / "copy.html"))
+    copy = (tmp_path / "copy.html").read_text("utf-8").replace(bundle_vega(), "")
+    own = (project.folder / "report/index.html").read_text("utf-8").replace(bundle_vega(), "")
+    # in the lineage, both tables of kappas and the confusion plot
+    assert len(re.findall(r"\bkim\b", own)) > 4
+    assert not re.search(r"\bkim\b", copy)
+    assert copy.count("annotator 1") == len(re.findall(r"\bkim\b", own))
+
+
 def test_the_stage_s_own_page_holds_the_texts_that_the_copy_lacks(project: ReportProject) -> None:
     page = (project.folder / "report/index.html").read_text("utf-8")
     # so that the search above finds what it looks for

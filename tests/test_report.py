@@ -1,12 +1,12 @@
 import hashlib
 import re
-from importlib.metadata import version
 
 import pytest
 from click.testing import CliRunner
 
 from browsing import needs_chromium, open_page
-from feedback_lens.report.page.build import SCRIPTS
+from feedback_lens.errors import InputError
+from feedback_lens.report.page.build import SCRIPTS, escape_json, write_page
 from feedback_lens.report.plots.bundle import bundle_vega
 from feedback_lens.stages.report import main
 from report_page import build, conversations_of, section_of
@@ -52,7 +52,6 @@ def test_the_lineage_names_rows_detectors_and_who_stands_behind_them(page, world
     assert "label (4 calls); the server named it claude-20261101" in page
     labels = hashlib.md5((world[0] / "data/labels/team.parquet").read_bytes()).hexdigest()
     assert f'<tr><th scope="row">data/labels/team.parquet</th><td>{labels}</td></tr>' in page
-    assert f'<tr><th scope="row">torch</th><td>{version("torch")}</td></tr>' in page
     assert "rules, tokens by words: lmsys, team, mt_bench, team_prompts" in page
 
 
@@ -82,6 +81,17 @@ def test_the_same_inputs_give_the_same_bytes(world):
     assert CliRunner().invoke(main, arguments).exit_code == 0
     assert (folder / "report/index.html").read_bytes() == before
     assert str(folder).encode() not in before
+
+
+def test_a_lone_surrogate_of_a_benchmark_is_a_question_mark(tmp_path):
+    write_page("a\ud800b", tmp_path / "index.html")
+    assert (tmp_path / "index.html").read_text("utf-8") == "a?b"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_no_number_is_refused_with_its_mend(number):
+    with pytest.raises(InputError, match="cannot hold NaN or infinity: look for it in metrics/"):
+        escape_json({"reward": number})
 
 
 def test_no_more_conversations_than_asked_for_are_shown(world, tmp_path):

@@ -1,14 +1,17 @@
 """The browser of conversations: its links, its keyboard, and texts that mean it no good."""
 
+import re
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import expect
 
 from browsing import needs_chromium, open_page
 from feedback_lens.logs.conversation import CONVERSATIONS, Conversation, Message
+from feedback_lens.report.page.build import escape_json
 from feedback_lens.tables import write_rows
 from report_facts import write_facts
-from report_page import build
+from report_page import build, data_of
 from report_world import HOSTILE, write_world
 
 pytestmark = [pytest.mark.browser, needs_chromium]
@@ -35,28 +38,30 @@ def test_the_address_holds_the_filters_and_goes_back_and_forth(facts):
         assert page.locator("[name=label]").input_value() == "NEG_2"
         assert page.locator("[name=turn]").input_value() == ""
         first = page.locator("#count").inner_text()
+        lacking = "This page lacks turn=nonsense, __proto__=x, which the link names. "
+        assert first.startswith(lacking)
         page.locator("[name=label]").select_option("POS")
         assert page.url.endswith("#conversations?words=ka&label=POS")
         page.locator("[name=words]").press_sequentially("lo")
         page.go_back()
         assert page.url.endswith("#conversations?words=ka&label=POS")
         page.go_back()
-        page.wait_for_function("document.querySelector('[name=label]').value === 'NEG_2'")
+        expect(page.locator("[name=label]")).to_have_value("NEG_2")
         assert page.locator("#count").inner_text() == first
         page.go_forward()
-        page.wait_for_function("document.querySelector('[name=label]').value === 'POS'")
+        expect(page.locator("[name=label]")).to_have_value("POS")
         page.locator("#reset").click()
         assert page.locator("#count").inner_text().startswith(f"{COUNT} of {COUNT} ")
         assert page.url.endswith("#conversations")
         page.locator("[name=label]").select_option("POS")
         page.locator("#contents a", has_text="Claims").click()
         page.locator("#contents a", has_text="Conversations").click()
-        page.wait_for_function("location.hash === '#conversations?label=POS'")
+        expect(page).to_have_url(re.compile(r"#conversations\?label=POS$"))
         assert page.locator("[name=label]").input_value() == "POS"
         page.go_back()
         page.go_back()
         page.go_back()
-        page.wait_for_function("document.querySelector('[name=label]').value === ''")
+        expect(page.locator("[name=label]")).to_have_value("")
         assert page.complaints == []
 
 
@@ -73,21 +78,63 @@ def test_a_link_opens_its_conversation_of_its_corpus_whatever_the_filters_are(fa
         )
         assert 0 <= card.bounding_box()["y"] < 600
         page.evaluate("location.hash = '#conversations?corpus=team'")
-        page.wait_for_function("document.querySelector('[name=corpus]').value === 'team'")
+        expect(page.locator("[name=corpus]")).to_have_value("team")
         page.evaluate("location.hash = '#conversation-lmsys-c1'")
         page.locator("[data-link='#conversation-lmsys-c1'][open]").wait_for()
         page.evaluate("location.hash = '#conversation-lmsys-gone'")
-        page.get_by_text("The linked conversation is not on this page").wait_for()
+        page.get_by_text("This page lacks the conversation, which the link names.").wait_for()
+        expect(page.locator("#conversations")).to_be_in_viewport()
 
 
 def test_a_corpus_may_have_a_dash_and_a_space_in_its_name(facts, tmp_path):
     page = tmp_path / "index.html"
-    text = facts[0].read_text("utf-8").replace('"corpus": "team"', '"corpus": "our-own team"')
-    page.write_text(text.replace('"corpus":"team"', '"corpus":"our-own team"'), "utf-8")
-    with open_page(page, "#conversation-our-own%20team-c60") as opened:
+    content = data_of(facts[0].read_text("utf-8"), "conversations")
+    content["detectors"]["our-own team"] = content["detectors"].pop("team")
+    for conversation in content["conversations"]:
+        if conversation["corpus"] == "team":
+            conversation["corpus"] = "our-own team"
+    _write_with(content, facts[0], page)
+    link = "#conversation-our%2Down%20team-c60"
+    with open_page(page, link) as opened:
         card = opened.locator(".card[open]")
-        assert card.get_attribute("data-link") == "#conversation-our-own%20team-c60"
+        assert card.get_attribute("data-link") == link
+        assert card.locator("summary b").first.inner_text() == "our-own team"
         assert opened.complaints == []
+
+
+def test_corpora_and_ids_with_dashes_are_told_apart(facts, tmp_path):
+    page = tmp_path / "index.html"
+    content = data_of(facts[0].read_text("utf-8"), "conversations")
+    names = [("own", "team-c60"), ("own-team", "c60")]
+    content["detectors"] |= dict.fromkeys(("own", "own-team"), "keywords")
+    for conversation, (corpus, identifier) in zip(content["conversations"], names, strict=False):
+        conversation |= {"corpus": corpus, "id": identifier}
+    _write_with(content, facts[0], page)
+    for link, (corpus, identifier) in zip(
+        ("#conversation-own-team-c60", "#conversation-own%2Dteam-c60"), names, strict=True
+    ):
+        with open_page(page, link) as opened:
+            card = opened.locator(".card[open]")
+            assert card.locator("summary b").first.inner_text() == corpus
+            assert card.locator(".facts bdi").first.inner_text() == identifier
+
+
+def _write_with(content, page, path):
+    """The page with other conversations."""
+    start = '<script type="application/json" id="conversations-data">'
+    before, _, rest = page.read_text("utf-8").partition(start)
+    after = rest[rest.index("</script>") :]
+    path.write_text(before + start + str(escape_json(content)) + after, "utf-8")
+
+
+def test_a_card_begins_where_a_searched_word_stands(facts):
+    with open_page(facts[0], "#conversations") as page:
+        page.locator("[data-link='#conversation-lmsys-c1'] summary").click()
+        text = page.locator("#list .card[open] .text.user").last.text_content()
+        word = text.split()[-1]
+        page.locator("[name=words]").fill(word.upper())
+        opening = page.locator("[data-link='#conversation-lmsys-c1'] .opening mark").first
+        assert opening.text_content() == word
 
 
 def test_a_link_can_be_copied(facts):

@@ -115,3 +115,17 @@ def test_a_search_finds_all_words_in_any_text_also_of_regenerated_replies(facts)
             assert _list_found(page) == expected
         _set(page, words="nothing-like-this")
         assert page.locator("#count").inner_text() == f"0 of {COUNT} conversations, 0 turns"
+        assert page.locator("#list").inner_text() == "No conversation is as the filters ask."
+
+
+def test_a_value_that_its_field_does_not_take_filters_nothing(facts):
+    with open_page(facts[0], "#conversations?confidence=7&label=POS") as page:
+        told = page.locator("#count").inner_text()
+        assert told.startswith("This page lacks confidence=7, which the link names. ")
+        count = told.removeprefix("This page lacks confidence=7, which the link names. ")
+        page.locator("[name=confidence]").fill("7")
+        assert page.locator("#count").inner_text() == count
+        assert page.url.endswith("#conversations?label=POS")
+        page.locator("[name=confidence]").fill("0.5")
+        assert page.locator("#count").inner_text() != count
+        assert page.url.endswith("confidence=0.5")

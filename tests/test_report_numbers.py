@@ -7,7 +7,7 @@ from feedback_lens.params import read_axes
 from feedback_lens.report.inputs import Inputs, read_metrics
 from feedback_lens.report.plots.plot import Plot
 from feedback_lens.report.tables.listing import list_tables
-from feedback_lens.report.tables.overview import CLAIMS
+from feedback_lens.report.tables.overview import CLAIMS, show_claims, survey
 from report_expected import TABLES
 from report_lookups import ROOT
 
@@ -43,6 +43,25 @@ CELLS = [(table, row, line) for table, rows in TABLES.items() for row, line in r
 def test_every_table_with_a_metric_is_looked_up():
     # Figure 2 rests on plots/turn_distribution, which Git does not hold
     assert {*TABLES} == {*CLAIMS} - {"Figure 2"}
+
+
+def test_every_claim_s_difference_and_state_follow_from_its_figures(tables):
+    claims = show_claims(survey(list(tables.values())))
+    rows = [dict(zip(claims["columns"], row, strict=True)) for row in claims["rows"]]
+    for claim in rows:
+        reported, found = claim["reported"], claim["ours"]
+        if isinstance(reported, str) or isinstance(found, str):
+            assert claim["difference"] is None
+            assert claim["state"] in ("not run", "no number in the paper", "no value of ours")
+            continue
+        assert claim["difference"] == pytest.approx(found - reported)
+        low, high = claim["difference_low"], claim["difference_high"]
+        if low is None:
+            assert claim["state"] == "no interval"
+            continue
+        assert low <= claim["difference"] <= high
+        assert claim["state"] == ("within" if low <= 0 <= high else "outside")
+    assert {claim["state"] for claim in rows} >= {"within", "outside", "no interval", "not run"}
 
 
 @pytest.mark.parametrize(("table", "row", "line"), CELLS)

@@ -87,6 +87,37 @@ def test_plots_follow_light_and_dark(world):
 
 @pytest.mark.browser
 @needs_chromium
+def test_a_drawing_saved_from_a_dark_page_is_light(world):
+    light, dark = re.findall(r"--ink: (#\w+)", STYLE)
+    with open_page(world / "report/index.html", color_scheme="dark") as page:
+        figure = page.locator("#plot-loss")
+        figure.scroll_into_view_if_needed()
+        figure.locator("svg[role=img]").wait_for()
+        figure.locator("summary").click()
+        with page.expect_download() as saved:
+            figure.get_by_role("button", name="Save as SVG").click()
+        text = Path(saved.value.path()).read_text()
+        assert light in text and dark not in text
+        label = figure.locator("svg .role-axis-label text").first
+        expect(label).to_have_attribute("fill", dark)
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_a_tap_on_a_mark_shows_what_it_is_until_the_next_tap(world):
+    with open_page(world / "report/index.html", has_touch=True) as page:
+        draw_all(page)
+        mark = page.locator("#plot-scores svg .mark-symbol path").first
+        mark.tap()
+        tooltip = page.locator("#vg-tooltip-element")
+        expect(tooltip).to_be_visible()
+        assert "recipe" in tooltip.inner_text()
+        page.locator("#plot-scores figcaption").tap(position={"x": 2, "y": 2})
+        expect(tooltip).to_be_hidden()
+
+
+@pytest.mark.browser
+@needs_chromium
 def test_on_a_phone_no_plot_is_wider_than_the_page(world):
     with open_page(world / "report/index.html", viewport={"width": 400, "height": 800}) as page:
         draw_all(page)

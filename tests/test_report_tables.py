@@ -126,7 +126,7 @@ def test_labels_by_turn_on_the_page_equal_the_plot(world, page):
 def test_the_paper_s_kappas_stand_beside_those_of_our_annotators(page):
     rows = rows_of(page, "kappa")
     # the annotators agree on all turns: 1 - 0.7
-    assert rows["Two annotators"][1][0] == "ours, lmsys: gold and second (n = 4)"
+    assert rows["Two annotators"][1][0] == "ours, lmsys: gold and kim (n = 4)"
     assert rows["Two annotators"][2] == ("difference", "+0.30", "+0.26", "+0.40")
     # labeled: NEG_2, NEU, POS for NEG_2, NEG_1, POS; 2 / 3 agree, by chance 2 / 9: 4 / 9 / (7 / 9)
     prompted = rows["The prompted detector and gold (not in the paper)"][0]
@@ -136,7 +136,7 @@ def test_the_paper_s_kappas_stand_beside_those_of_our_annotators(page):
 
 def test_the_agreement_of_all_pairs_is_listed(page):
     rows = rows_of(page, "agreement")["Dense, LMSYS (gold set lmsys)"]
-    # five label sets: gold, second and three detectors
+    # five label sets: gold, kim and three detectors
     assert len(rows) == 10
     pair = next(line for line in rows if line[0] == "prompted and prior")
     # the turn that neither labels is in no kappa

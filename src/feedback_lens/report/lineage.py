@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from feedback_lens.report.inputs import Inputs
@@ -14,16 +13,6 @@ SAMPLE = (
 
 # a commit cannot be named in a file that is a part of it
 COMMAND = "feedback-lens lineage report/index.html"
-LIBRARIES = (
-    "accelerate",
-    "openai",
-    "pandas",
-    "pyarrow",
-    "scikit-learn",
-    "torch",
-    "transformers",
-    "trl",
-)
 
 
 @dataclass(frozen=True)
@@ -43,7 +32,7 @@ def open_page(inputs: Inputs) -> str:
 
 
 def list_lineage(inputs: Inputs) -> list[Group]:
-    """What stands behind the run: data, detectors, models, training, judges, libraries."""
+    """What stands behind the run: data, detectors, models, training, judges."""
     axes = inputs.axes
     training = {
         "Base models": _join(axes.bases),
@@ -61,7 +50,6 @@ def list_lineage(inputs: Inputs) -> list[Group]:
         Group("Models asked", dict(_name_asked(inputs.metrics["summarize_calls"]))),
         Group("Training", training),
         Group("Judges", dict(_name_judges(inputs))),
-        Group("Libraries", {name: version(name) for name in LIBRARIES}),
     ]
 
 

@@ -12,6 +12,7 @@ PAPER_GOLD_SETS = {
 }
 BASES = {"vicuna7b": "vicuna_7b", "mistral7b": "mistral_7b", "qwen1_5_4b": "qwen1_5_4b"}
 REWARD_MODEL = "fsfairx_llama3"  # the paper's, by its name in profiles/paper.yaml, as are BASES
+BENCHMARKS = {"mtbench": "mt_bench", "wildbench": "wildbench"}  # paper_reported.yaml -> ours
 SPLITS = {"neg": "negative", "rand": "random", "pos": "positive"}
 BESIDE = "(not in the paper)"
 TEXT_LEFT_OUT = "text left out"

@@ -5,6 +5,7 @@ import click
 
 from feedback_lens.options import option, path_option
 from feedback_lens.params import read_axes
+from feedback_lens.report.annotators import hide_annotators
 from feedback_lens.report.browsers.answers import read_shown_answers
 from feedback_lens.report.browsers.conversations import read_shown
 from feedback_lens.report.header import Commit
@@ -44,7 +45,7 @@ def render(
     texts: bool,
     commit: Commit | None = None,
 ) -> str:
-    """The page; without `texts` nothing of what users and models wrote is read for it.
+    """The page; without `texts` nothing that users and models wrote is read, no annotator named.
 
     `commit` is that of a copy to show others.
 
@@ -55,7 +56,7 @@ def render(
     inputs = read_inputs(axes, reward_model, metrics, plots, published, data, catalog, texts=texts)
     shown = read_shown(axes, data, limit=conversations) if texts else None
     answers = read_shown_answers(axes, data, benchmarks, limit=questions) if texts else None
-    return build_page(inputs, shown, answers, commit)
+    return build_page(inputs if texts else hide_annotators(inputs), shown, answers, commit)
 
 
 if __name__ == "__main__":

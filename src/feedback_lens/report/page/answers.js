@@ -80,8 +80,8 @@ if (answerData) {
     const place = found.indexOf(state.question);
     at("previous").disabled = place <= 0;
     at("next").disabled = place >= found.length - 1;
-    at("overview").replaceChildren(answerLists.showModels(state, pick, refresh));
-    at("differences").replaceChildren(answerLists.showDifferences(state, pick, refresh));
+    at("overview").replaceChildren(answerLists.showModels(state, pickFromList, refresh));
+    at("differences").replaceChildren(answerLists.showDifferences(state, pickFromList, refresh));
     at("shown").replaceChildren(...answerView.showPair(state));
     tellStatus(found);
     if (key) [...document.querySelectorAll("#answers [data-key]")].find((each) => each.dataset.key === key)?.focus({ preventScroll: true });
@@ -92,6 +92,13 @@ if (answerData) {
     Object.assign(state, next);
     if (other) fillBenchmark();
     refresh();
+  }
+
+  // from a list, which may stand far above what it chooses
+  function pickFromList(change) {
+    pick(change);
+    const { top } = at("shown").getBoundingClientRect();
+    if (top > innerHeight * 2 / 3) at("shown").scrollIntoView();
   }
 
   // `replaces`: the address changes without an entry in the history

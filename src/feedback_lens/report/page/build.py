@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from feedback_lens.errors import InputError
 from feedback_lens.feedback.labels import DESCRIPTIONS
 from feedback_lens.report.browsers.answers import explain_absence
 from feedback_lens.report.browsers.conversations import pack_shown
@@ -121,12 +122,23 @@ def _list_sections(inputs: Inputs) -> list[Section]:
 def write_page(page: str, path: Path) -> None:
     """Write the page whole or not at all."""
     with replaced(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
+        # a lone surrogate cannot be written as UTF-8; a question mark stands for it
+        temporary.write_text(page, encoding="utf-8", errors="replace", newline="\n")
 
 
 def escape_json(content: object) -> Markup:
-    """JSON to stand inside a script element: no text in it can end the element or open a tag."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    """JSON to stand inside a script element: no text in it can end the element or open a tag.
+
+    Raises:
+        InputError: a number is NaN or infinite, which JSON has not.
+    """
+    try:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        raise InputError(
+            "the page cannot hold NaN or infinity: look for it in metrics/, plots/ and the tables "
+            "of data/, and run the stage that wrote it again (`dvc repro --force --single-item`)"
+        ) from None
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)

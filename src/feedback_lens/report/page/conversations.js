@@ -9,15 +9,15 @@
   const cards = new Map(); // those that the list shows, by conversation
   let [found, linked, shown, edited] = [[], null, 0, null];
 
-  const identify = ({ corpus, id }) => `conversation-${corpus}-${id}`;
-  const nameLink = (conversation) => `#${encodeURIComponent(identify(conversation))}`;
+  // the first dash that is not encoded ends the corpus
+  const nameLink = ({ corpus, id }) =>
+    `#conversation-${encodeURIComponent(corpus).replaceAll("-", "%2D")}-${encodeURIComponent(id)}`;
 
-  // how it begins, or where the first word that is searched for stands
+  // how it begins, or where one of the words that are searched for stands first
   function cutOpening(conversation) {
-    const [word] = filters.words();
     const all = conversation.turns.flatMap((turn) => [turn.user, turn.reply ?? ""]);
-    const text = word && all.find((one) => one.toLowerCase().includes(word)) || all[0];
-    const start = word ? Math.max(0, text.toLowerCase().indexOf(word) - OPENING / 2) : 0;
+    const text = all.find((one) => texts.find(one) >= 0) ?? all[0];
+    const start = Math.max(0, texts.find(text) - OPENING / 2);
     const cut = text.slice(start, start + OPENING).replace(/\s+/g, " ");
     return `${start ? "…" : ""}${cut}${start + OPENING < text.length ? "…" : ""}`;
   }
@@ -75,33 +75,35 @@
     return more[0];
   }
 
-  function count(missing) {
+  // `lacking`: what the address names and the page has not
+  function count(lacking) {
     const turns = found.reduce((sum, match) => sum + (match.turns?.size ?? match.conversation.turns.length), 0);
-    return `${missing ? "The linked conversation is not on this page. " : ""}${found.length}`
-      + ` of ${log.all.length} conversations, ${turns} turns`;
+    const missing = lacking.length ? `This page lacks ${lacking.join(", ")}, which the link names. ` : "";
+    return `${missing}${found.length} of ${log.all.length} conversations, ${turns} turns`;
   }
 
   // the linked conversation stands first where it is not among those that are shown
-  function refresh(missing = false) {
+  function refresh(lacking = []) {
     texts.search(filters.words());
     found = filters.search();
     const place = found.findIndex((match) => match.conversation === linked);
-    field("count").textContent = count(missing);
+    field("count").textContent = count(lacking);
     if (linked && (place === -1 || place >= PAGE)) {
       const [match] = place === -1 ? [{ conversation: linked, turns: null }] : found.splice(place, 1);
       found.unshift(match);
     }
     shown = 0;
     cards.clear();
-    field("list").replaceChildren();
+    field("list").replaceChildren(...(found.length ? [] : [make("p", "facts", "No conversation is as the filters ask.")]));
     showMore();
   }
 
   function findLinked(hash) {
     if (!hash.startsWith("#conversation-")) return undefined;
+    const [, corpus, ...id] = hash.split("-");
     try {
-      const wanted = decodeURIComponent(hash.slice(1));
-      return log.all.find((one) => identify(one) === wanted) ?? null;
+      const wanted = [corpus, id.join("-")].map(decodeURIComponent);
+      return log.all.find((one) => one.corpus === wanted[0] && one.id === wanted[1]) ?? null;
     } catch {
       return null; // not an encoding
     }
@@ -123,7 +125,10 @@
     const conversation = findLinked(location.hash);
     edited = null;
     if (conversation) openLinked(conversation);
-    else if (conversation === null) refresh(true);
+    else if (conversation === null) {
+      refresh(["the conversation"]);
+      field("conversations").scrollIntoView();
+    }
     else if (part !== "" && part !== "#conversations") return false;
     else if (part && query === undefined && !history.state) {
       // a link of the contents, which leaves the filters as they are
@@ -132,8 +137,7 @@
       history.replaceState(EDITED, "", nameSearch());
     } else {
       linked = null;
-      filters.write(new URLSearchParams(query));
-      refresh();
+      refresh(filters.write(new URLSearchParams(query)));
       if (query !== undefined) field("conversations").scrollIntoView();
     }
     return true;

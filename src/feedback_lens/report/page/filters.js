@@ -20,7 +20,7 @@ const filters = (() => {
   const ofTurn = {
     label: (value) => labels[value] ?? ((turn) => turn.label === value),
     detectors: (value) => agreements[value],
-    confidence: (value) => (turn) => turn.surest !== null && turn.surest <= Number(value),
+    confidence: (value) => (turn) => turn.lowest !== null && turn.lowest <= Number(value),
     turn: (value) => (turn) => Math.min(turn.number, 5) === Number(value),
     toxicity: (value) => (turn) => typeof turn.toxicity === "number" && turn.toxicity >= Number(value),
     split: (value) => (turn) => value === "some" ? turn.splits.length > 0 : turn.splits.includes(value),
@@ -36,19 +36,23 @@ const filters = (() => {
   };
 
   const listWords = (text) => text.toLowerCase().split(/\s+/).filter((word) => word);
-  const read = () => new URLSearchParams([...new FormData(form)].filter(([, value]) => value.trim()));
+  // what a field does not take filters nothing; its border says so
+  const isUsed = ([name, value]) => value.trim() && form.elements.namedItem(name).validity.valid;
+  const read = () => new URLSearchParams([...new FormData(form)].filter(isUsed));
   const build = (tests, values) => [...values].filter(([name]) => Object.hasOwn(tests, name))
     .map(([name, value]) => tests[name](value));
 
-  // fields that the page does not have, and values that a field does not take, are passed over
+  // sets the form; returns what of it the page does not have, or a field does not take
   function write(values) {
     form.reset();
-    for (const [name, value] of values) {
+    return [...values].filter(([name, value]) => {
       const input = form.elements.namedItem(name);
-      if (!input) continue;
+      if (!input) return true;
       input.value = value;
-      if (input.selectedIndex === -1) input.value = "";
-    }
+      if (input.value === value && input.validity.valid) return false;
+      input.value = "";
+      return true;
+    }).map((pair) => pair.join("="));
   }
 
   // the conversations that match, each with its turns that do; null where no filter is of turns

@@ -21,7 +21,7 @@ const log = (() => {
     turn.verdicts = listVerdicts(turn, corpus);
     turn.heard = turn.verdicts.map((verdict) => verdict.label).filter((label) => label !== null);
     const confidences = turn.verdicts.map((verdict) => verdict.confidence).filter((given) => given !== null);
-    turn.surest = confidences.length ? Math.min(...confidences) : null;
+    turn.lowest = confidences.length ? Math.min(...confidences) : null;
     return turn;
   }
 

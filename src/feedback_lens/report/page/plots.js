@@ -82,25 +82,19 @@
     else box.removeAttribute("tabindex");
   }
 
-  function save(address, file) {
-    const link = make("a", "");
-    Object.assign(link, { href: address, download: file });
-    link.click();
-  }
-
-  const quote = (value) => /[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
-
   function saveRows(plot, file) {
-    const names = namesOf(plot), line = (cells) => `${cells.map(quote).join(",")}\n`;
-    const rows = numbers(plot.rows).map((row) => line(names.map((name) => valueOf(plot.columns[name], row))));
-    const address = URL.createObjectURL(new Blob([line(names), ...rows], { type: "text/csv" }));
-    save(address, `${file}.csv`);
-    URL.revokeObjectURL(address);
+    const names = namesOf(plot);
+    saveCsv(names, numbers(plot.rows).map((row) => names.map((name) => valueOf(plot.columns[name], row))), `${file}.csv`);
   }
 
+  // drawn anew, since a file is light whatever the page is
   async function saveDrawing(box, kind, file) {
-    if (!drawn.has(box)) await draw(box);
-    save(await drawn.get(box).toImageURL(kind, kind === "png" ? 2 : 1), `${file}.${kind}`);
+    document.documentElement.classList.add("printing");
+    const drawing = draw(box); // reads the colors at once
+    document.documentElement.classList.remove("printing");
+    await drawing;
+    saveAs(await drawn.get(box).toImageURL(kind, kind === "png" ? 2 : 1), `${file}.${kind}`);
+    if (dark.matches) await draw(box);
   }
 
   function listButtons(figure) {
@@ -146,6 +140,14 @@
   boxes.forEach((box) => near.observe(box));
   document.querySelectorAll(".points").forEach((details) => details.addEventListener("toggle", () => fill(details)));
   dark.addEventListener("change", () => [...drawn.keys()].forEach(draw));
+  // what a finger touches it does not hover over: the tooltip of a mark stays until the next tap
+  let touched = null;
+  const tell = (kind, { clientX, clientY }) => touched?.dispatchEvent(new PointerEvent(kind, { bubbles: true, clientX, clientY }));
+  addEventListener("click", (event) => {
+    tell("pointerout", event);
+    touched = event.pointerType === "touch" && event.target.closest(".drawing") ? event.target : null;
+    tell("pointermove", event);
+  });
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   let turned, width = innerWidth; // the height changes whenever a phone hides its bar

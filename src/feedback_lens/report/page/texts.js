@@ -8,6 +8,9 @@ const texts = (() => {
     pattern = escaped.length ? new RegExp(`(${escaped.join("|")})`, "gi") : null;
   }
 
+  // where the first of the words stands; -1 where none does
+  const find = (text) => pattern ? text.search(pattern) : -1;
+
   function mark(text) {
     if (!pattern) return [text];
     // split by a pattern with a group: every second part is a match
@@ -58,5 +61,5 @@ const texts = (() => {
     return [group, make("p", "key", key), holder];
   }
 
-  return { search, showInline, showPlain, showViews };
+  return { find, search, showInline, showPlain, showViews };
 })();

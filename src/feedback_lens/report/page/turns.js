@@ -2,6 +2,7 @@
 // One turn with all that is known of it.
 const turns = (() => {
   const splits = { neg: "negative", pos: "positive", rand: "random" };
+  const drawnFor = { neg: "negative feedback in the next turn", pos: "positive feedback in the next turn", rand: "the random split" };
   const candidates = { weak: "original reply", weak_next: "next reply, after the feedback",
     scratch: "regenerated from scratch", semantic: "regenerated in view of the feedback" };
   const digits = (number) => number === null ? "–" : number.toFixed(2).replace("-", "−");
@@ -45,7 +46,7 @@ const turns = (() => {
   // of a turn that a split drew: the prompt of which toxicity and quality were measured
   function showPrompt(turn) {
     if (!turn.splits.length) return [];
-    const facts = [`Prompt drawn for: ${turn.splits.map((name) => splits[name] ?? name).join(", ")}`];
+    const facts = [`Prompt drawn for: ${turn.splits.map((name) => drawnFor[name] ?? name).join(", ")}`];
     if (turn.toxicity !== null)
       facts.push(`toxicity ${typeof turn.toxicity === "number" ? digits(turn.toxicity) : turn.toxicity}`);
     if (turn.rating !== null) facts.push(...listRated(turn.rating));

@@ -6,6 +6,7 @@ from typing import Any
 from feedback_lens.analysis.criteria import CRITERIA
 from feedback_lens.report.inputs import Inputs
 from feedback_lens.report.names import (
+    BENCHMARKS,
     BESIDE,
     PAPER_CORPORA,
     SPLITS,
@@ -39,7 +40,6 @@ MEASURES = {  # line: measure, decimals
     "tokens": ("tokens", 1),
 }
 RATED = ("rate_prompts", "rate_prompt_sets")
-BENCHMARKS = {"mtbench": "mt_bench", "wildbench": "wildbench"}
 
 
 def show_quality(inputs: Inputs) -> Table:

@@ -113,7 +113,7 @@ def _show_reward(inputs: Inputs) -> Table:
     ]
     return Table(
         "Reward model",
-        "The reward model trained here (not in the paper)",
+        f"The reward model trained here {BESIDE}",
         "pairs of a regenerated and a weak reply; accuracy: percent of the pairs whose regenerated "
         "reply scores higher, before → after training on other conversations, 95% interval over "
         "conversations; right, wrong: conversations with more pairs of the one or the other; p: of "

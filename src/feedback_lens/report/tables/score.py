@@ -5,6 +5,7 @@ from typing import Any
 
 from feedback_lens.axes import UNTRAINED
 from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.names import BESIDE
 from feedback_lens.report.tables.rows import Table, compare
 from feedback_lens.report.tables.values import (
     BLANK,
@@ -74,7 +75,7 @@ def _show_details(inputs: Inputs) -> Table:
     ]
     return Table(
         "Score details",
-        "All scores, and what they leave out (not in the paper)",
+        f"All scores, and what they leave out {BESIDE}",
         "means are over the judgments that could be read, as FastChat and WildBench have it, and "
         "beside them were the unscored ones all a 1 or all a 10; ± is the standard deviation over "
         "seeds; cut off: answers that reached answer.max_tokens",
@@ -110,7 +111,7 @@ def _show_categories(benchmark: str, judges: Metrics) -> Table:
     columns = (*names, "weighted mean", "empty answers", "mean characters") if weighted else names
     return Table(
         f"Categories {benchmark}",
-        "Scores by category (not in the paper)",
+        f"Scores by category {BESIDE}",
         "scores as in Table 4, means over seeds"
         + (
             "; WildBench leaves empty answers out of these figures, and a task counts in each of "
@@ -156,7 +157,7 @@ def _show_pairs(inputs: Inputs) -> Table:
     ]
     return Table(
         "Answer pairs",
-        "How often a recipe's answer beats that of another (not in the paper)",
+        f"How often a recipe's answer beats that of another {BESIDE}",
         "percent of the comparisons, ties count half; 95% interval over questions and seeds; a "
         "comparison whose two orders disagree is a tie",
         ("win rate", "comparisons", "ties", "unscored", "orders that agree, percent"),

@@ -5,12 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.names import BESIDE, PAPER_CORPORA, list_trained
+from feedback_lens.report.names import BENCHMARKS, BESIDE, PAPER_CORPORA, list_trained
 from feedback_lens.report.tables.reasons import about_data, about_models, explain
 from feedback_lens.report.tables.rows import Row, Table, compare
 from feedback_lens.report.tables.score import list_groups
 from feedback_lens.report.tables.training import (
-    BENCHMARKS,
     count_seeds,
     describe_column,
     find_base,

@@ -5,12 +5,18 @@ from typing import Any
 
 from feedback_lens.axes import Axes
 from feedback_lens.report.inputs import Inputs
-from feedback_lens.report.names import BASES, PAPER_CORPORA, list_trained, untrained
+from feedback_lens.report.names import (
+    BASES,
+    BENCHMARKS,
+    BESIDE,
+    PAPER_CORPORA,
+    list_trained,
+    untrained,
+)
 from feedback_lens.report.tables.reasons import about_data, about_models, explain
 from feedback_lens.report.tables.rows import Row, Table, compare
 from feedback_lens.report.tables.values import NOT_RUN, Value, ours_with_spread, reported
 
-BENCHMARKS = {"mtbench": "mt_bench", "wildbench": "wildbench"}
 JUDGES = {"mt_judge": "MT judge (GPT-4)", "wild_judge": "Wild judge (GPT-4)"}  # of Table 16
 SCALES = (
     "MT-Bench 1 to 10; WildBench (mean rating - 5) × 20; ± is the standard deviation over seeds; "
@@ -100,7 +106,7 @@ def _score_row(
     seeds = None if corpus is None else inputs.published["training"]["seeds"]
     published = [reported(cell, seeds) for cell in content] if content else None
     any_found = any(value is not NOT_RUN for value in found)
-    title = name if content else f"{name} (not in the paper)"
+    title = name if content else f"{name} {BESIDE}"
     missing = why_absent(inputs.axes, corpus, recipe)
     return compare(title, published, {"ours": found} if any_found else {}, missing)
 

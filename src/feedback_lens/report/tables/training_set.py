@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from feedback_lens.report.inputs import Inputs
+from feedback_lens.report.names import BESIDE
 from feedback_lens.report.tables.rows import Table, compare
 from feedback_lens.report.tables.values import (
     DASH,
@@ -35,7 +36,7 @@ def _show_training_sets(inputs: Inputs) -> Table:
     ]
     return Table(
         "Training sets",
-        "What the recipes train on (not in the paper)",
+        f"What the recipes train on {BESIDE}",
         "rows; each candidate is trained on, held out, or left out for the first reason that holds",
         ("candidates", "trained on", "held out", "left out", "why", "kept in spite of"),
         tuple(rows),
@@ -71,7 +72,7 @@ def _show_leakage(inputs: Inputs) -> Table:
     ]
     return Table(
         "Leakage",
-        "Rows of a split that stand in another split or a benchmark, too (not in the paper)",
+        f"Rows of a split that stand in another split or a benchmark, too {BESIDE}",
         "rows of the split; prompts of other conversations, equal but for case and blanks, or "
         "alike by check_leakage.similarity",
         tuple(KINDS.values()),
@@ -99,7 +100,7 @@ def _show_training(inputs: Inputs) -> Table:
     ]
     return Table(
         "Training",
-        "What training did to the models (not in the paper)",
+        f"What training did to the models {BESIDE}",
         "loss in nats a token of the replies held out, before → after; KTO's reward margin: how "
         "much more the desirable than the undesirable ones gained, ± its standard error over rows, "
         "that of trained rows in the last epoch; means over seeds; truncated to train.max_length "
