@@ -78,7 +78,7 @@ def test_a_link_restores_what_it_names_and_the_way_back_works(path):
 def test_a_link_to_what_the_page_lacks_says_so(path):
     with open_page(path, LINK.replace("question=2", "question=99")) as page:
         status = page.locator("#answers-status").inner_text()
-        assert "This page lacks question 99, which the link names." in status
+        assert "This page lacks what the link names: question 99." in status
         assert chosen(page, "a") == "tiny, lmsys, kto, seed 1"
 
 

@@ -38,7 +38,7 @@ def test_the_address_holds_the_filters_and_goes_back_and_forth(facts):
         assert page.locator("[name=label]").input_value() == "NEG_2"
         assert page.locator("[name=turn]").input_value() == ""
         first = page.locator("#count").inner_text()
-        lacking = "This page lacks turn=nonsense, __proto__=x, which the link names. "
+        lacking = "This page lacks what the link names: turn=nonsense, __proto__=x. "
         assert first.startswith(lacking)
         page.locator("[name=label]").select_option("POS")
         assert page.url.endswith("#conversations?words=ka&label=POS")
@@ -82,7 +82,7 @@ def test_a_link_opens_its_conversation_of_its_corpus_whatever_the_filters_are(fa
         page.evaluate("location.hash = '#conversation-lmsys-c1'")
         page.locator("[data-link='#conversation-lmsys-c1'][open]").wait_for()
         page.evaluate("location.hash = '#conversation-lmsys-gone'")
-        page.get_by_text("This page lacks the conversation, which the link names.").wait_for()
+        page.get_by_text("This page lacks what the link names: the conversation.").wait_for()
         expect(page.locator("#conversations")).to_be_in_viewport()
 
 

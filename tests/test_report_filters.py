@@ -121,8 +121,8 @@ def test_a_search_finds_all_words_in_any_text_also_of_regenerated_replies(facts)
 def test_a_value_that_its_field_does_not_take_filters_nothing(facts):
     with open_page(facts[0], "#conversations?confidence=7&label=POS") as page:
         told = page.locator("#count").inner_text()
-        assert told.startswith("This page lacks confidence=7, which the link names. ")
-        count = told.removeprefix("This page lacks confidence=7, which the link names. ")
+        assert told.startswith("This page lacks what the link names: confidence=7. ")
+        count = told.removeprefix("This page lacks what the link names: confidence=7. ")
         page.locator("[name=confidence]").fill("7")
         assert page.locator("#count").inner_text() == count
         assert page.url.endswith("#conversations?label=POS")

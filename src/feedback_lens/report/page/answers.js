@@ -65,7 +65,7 @@ if (answerData) {
       : `Question ${place + 1} of ${found.length}${found.length < questions.length ? ` found among ${questions.length}` : ""}${about}`;
     const scores = judge ? [a, b].map((model) => answerView.formatScore(scoreModel(judge, question, model))) : [];
     const told = judge ? `. ${nameJudge(judge)}: A ${scores[0]}, B ${scores[1]}` : "";
-    const missing = lacking.length ? ` This page lacks ${lacking.join(", ")}, which the link names.` : "";
+    const missing = lacking.length ? ` This page lacks what the link names: ${lacking.join(", ")}.` : "";
     at("status").textContent = `${count}${told}.${missing}`;
   }
 

@@ -78,7 +78,7 @@
   // `lacking`: what the address names and the page has not
   function count(lacking) {
     const turns = found.reduce((sum, match) => sum + (match.turns?.size ?? match.conversation.turns.length), 0);
-    const missing = lacking.length ? `This page lacks ${lacking.join(", ")}, which the link names. ` : "";
+    const missing = lacking.length ? `This page lacks what the link names: ${lacking.join(", ")}. ` : "";
     return `${missing}${found.length} of ${log.all.length} conversations, ${turns} turns`;
   }
 

@@ -148,6 +148,7 @@
     touched = event.pointerType === "touch" && event.target.closest(".drawing") ? event.target : null;
     tell("pointermove", event);
   });
+  addEventListener("scroll", (event) => { tell("pointerout", event); touched = null; }, { passive: true });
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   let turned, width = innerWidth; // the height changes whenever a phone hides its bar
