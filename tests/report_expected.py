@@ -3,20 +3,9 @@
 Keys: table; row and line, the latter without the number of turns or prompts behind it.
 """
 
-from report_lookups import (
-    MT_BENCH,
-    WILDBENCH,
-    bounded,
-    counted,
-    detected,
-    metric,
-    p_value,
-    percent,
-    quality,
-    score,
-    scores,
-    win_rates,
-)
+from report_expected_detection import DETECTION
+from report_expected_training import TRAINING
+from report_lookups import bounded, counted, metric, quality, win_rates
 
 CRITERIA = (
     "specificity",
@@ -28,123 +17,68 @@ CRITERIA = (
     "real_world",
     "mean",
 )
-BINARY = (
-    "false_positive",
-    "false_negative",
-    "true_positive",
-    "true_negative",
-    "accuracy",
-    "recall",
-    "precision",
-)
-PRF = ("precision", "recall", "f1")
+CORPORA = {"lmsys": "LMSYS", "wildchat": "WildChat"}
 SPLITS = ("neg", "rand", "pos")
-LMSYS = "count_feedback_gold/lmsys"
-PRIOR = detected("lmsys", "prior")
-OURS = detected("wildchat", "prompted")
+NAMES = {"neg": "negative", "rand": "random", "pos": "positive"}
+PAIRS = {
+    ("rand", "scratch_vs_weak"): "Random: scratch over weak",
+    ("neg", "scratch_vs_weak"): "Negative: scratch over weak",
+    ("neg", "semantic_vs_weak"): "Negative: semantic over weak",
+    ("neg", "semantic_vs_scratch"): "Negative: semantic over scratch",
+    ("neg", "weak_next_vs_weak"): "Negative: next weak over weak",
+}
+
+
+def feedback(path):
+    """A row of Table 1."""
+    sizes = [str(metric(path, name)) for name in ("conversations", "turns")]
+    return [*sizes, *(counted(path, turn) for turn in ("2", "3", "4", "5+"))]
+
+
+def compared(corpus):
+    """The rows of Table 3 or 13."""
+    return {
+        (name, "ours"): lambda place=place: win_rates(f"compare_replies/{corpus}", *place)
+        for place, name in PAIRS.items()
+    }
+
+
 TABLES = {
+    **DETECTION,
+    **TRAINING,
     "Table 1": {
-        ("Dense, LMSYS", "ours, by annotators (lmsys)"): lambda: [
-            str(metric(LMSYS, "conversations")),
-            str(metric(LMSYS, "turns")),
-            *(counted(LMSYS, turn) for turn in ("2", "3", "4", "5+")),
-        ],
-        ("Corpus wildchat, as the prompted detector finds it", "ours"): lambda: [
-            str(metric("count_feedback/wildchat", "conversations")),
-            str(metric("count_feedback/wildchat", "turns")),
-            *(counted("count_feedback/wildchat", turn) for turn in ("2", "3", "4", "5+")),
-        ],
-    },
-    "Table 2": {
-        ("Dense, prior work's prompt", "ours, lmsys"): lambda: [
-            *(percent(*PRIOR, name, "accuracy") for name in ("binary", "three_way", "fine")),
-            *(percent(*PRIOR, "binary", name) for name in ("precision", "recall")),
-        ],
-        ("Dense, prior work's prompt", "as published, lmsys"): lambda: [
-            *(
-                percent(*PRIOR, "as_published", name, "accuracy")
-                for name in ("binary", "three_way", "fine")
-            ),
-            *(percent(*PRIOR, "as_published", "binary", n) for n in ("precision", "recall")),
-        ],
-    },
-    "Table 6": {
-        ("the paper's prompt", "ours and as published, sparse"): lambda: [
-            percent(*detected("sparse", "prompted"), "binary", name) for name in BINARY
-        ],
-    },
-    "Table 7": {
-        ("the paper's prompt", "ours and as published, wildchat"): lambda: [
-            f"{metric(*OURS, 'predicted_per_conversation'):.2f}",
-            *(percent(*OURS, "binary", name) for name in BINARY),
-        ],
-    },
-    "Table 8": {
-        ("weighted", "ours and as published, sparse"): lambda: [
-            percent(*detected("sparse", "prior"), "three_way", "weighted", name) for name in PRF
-        ],
-    },
-    "Table 9": {
-        ("NEG", "ours and as published, sparse"): lambda: [
-            percent(*detected("sparse", "prompted"), "three_way", "NEG", name) for name in PRF
-        ],
-    },
-    "Table 10": {
-        ("macro", "ours, lmsys"): lambda: [
-            percent(*PRIOR, "three_way", "macro", name) for name in PRF
-        ],
-        ("accuracy", "ours, lmsys"): lambda: [percent(*PRIOR, "three_way", "accuracy"), "", ""],
-    },
-    "Table 11": {
-        ("POS", "ours and as published, wildchat"): lambda: [
-            percent(*OURS, "three_way", "POS", name) for name in PRF
-        ],
-    },
-    "Table 3": {
-        ("Negative: semantic over scratch", "ours"): lambda: win_rates(
-            "compare_replies/lmsys", "neg", "semantic_vs_scratch"
+        ("Sparse, LMSYS", "ours, by annotators (sparse)"): lambda: feedback(
+            "count_feedback_gold/sparse"
         ),
+    }
+    | {
+        (f"Dense, {name}", f"ours, by annotators ({corpus})"): lambda corpus=corpus: feedback(
+            f"count_feedback_gold/{corpus}"
+        )
+        for corpus, name in CORPORA.items()
+    }
+    | {
+        (f"Corpus {corpus}, as the prompted detector finds it", "ours"): lambda corpus=corpus: (
+            feedback(f"count_feedback/{corpus}")
+        )
+        for corpus in CORPORA
     },
-    "Table 13": {
-        ("Random: scratch over weak", "ours"): lambda: win_rates(
-            "compare_replies/wildchat", "rand", "scratch_vs_weak"
-        ),
-    },
-    "Table 4": {
-        ("Untrained base", "ours"): lambda: scores("base"),
-        ("LMSYS, kto", "ours"): lambda: scores("lmsys", "kto"),
-        ("WildChat, neg_semantic", "ours"): lambda: scores("wildchat", "neg_semantic"),
-    },
-    "Table 14": {
-        ("LMSYS, rand_scratch", "ours"): lambda: [score(*MT_BENCH, "lmsys", "rand_scratch")],
-    },
-    "Table 16": {
-        ("WildChat, neg_scratch", "ours"): lambda: [
-            score(*WILDBENCH, "wildchat", "neg_scratch"),
-            "not run",
-        ],
-    },
-    "Table 17": {
-        ("LMSYS, neg_semantic", "ours"): lambda: [
-            p_value("significance", *place, "lmsys", "neg_semantic", "p")
-            for place in (MT_BENCH, MT_BENCH, WILDBENCH, WILDBENCH)
-        ],
-        ("LMSYS, neg_semantic", "ours, questions and seeds"): lambda: [
-            p_value("significance", *place, "lmsys", "neg_semantic", "runs", "p")
-            for place in (MT_BENCH, MT_BENCH, WILDBENCH, WILDBENCH)
-        ],
-    },
+    "Table 3": compared("lmsys"),
+    "Table 13": compared("wildchat"),
     "Table 12": {
-        ("WildChat, negative", "ours"): lambda: [
-            quality("rate_prompts/wildchat", "neg", name, 3) for name in CRITERIA
-        ],
+        (f"{name}, {NAMES[split]}", "ours"): lambda corpus=corpus, split=split: [
+            quality(f"rate_prompts/{corpus}", split, each, 3) for each in CRITERIA
+        ]
+        for corpus, name in CORPORA.items()
+        for split in SPLITS
     },
     "Table 15": {
-        ("wildbench", "ours"): lambda: [
-            str(metric("rate_prompt_sets/wildbench", "wildbench", "prompts")),
-            quality("rate_prompt_sets/wildbench", "wildbench", "tokens", 2),
-            quality("rate_prompt_sets/wildbench", "wildbench", "difficulty", 2),
-        ],
+        (name, "ours"): lambda name=name: [
+            str(metric(f"rate_prompt_sets/{name}", name, "prompts")),
+            quality(f"rate_prompt_sets/{name}", name, "tokens", 2),
+            quality(f"rate_prompt_sets/{name}", name, "difficulty", 2),
+        ]
+        for name in ("mt_bench", "wildbench")
     },
     "Figure 3": {
         ("LMSYS", "mean"): lambda: [
@@ -173,20 +107,6 @@ TABLES = {
                 scale=100,
             )
             for label in ("NEG_1", "NEG_2", "NEG_3", "NEG_4", "POS", "NEU")
-        ],
-    },
-    "Kappa": {
-        ("Two annotators", "ours, lmsys: gold and second"): lambda: [
-            bounded(
-                "evaluate_detector/lmsys",
-                "agreement",
-                "gold_vs_second",
-                name,
-                "kappa",
-                bounds=("low", "high"),
-                decimals=2,
-            )
-            for name in ("binary", "three_way", "fine")
         ],
     },
     "Refusals": {

@@ -28,6 +28,13 @@ def bounded(path, *keys, bounds, decimals, scale=1):
 
 
 def percent(path, *keys):
+    """In percent; a dash of a class without turns, and no interval where there is none."""
+    *place, name = keys
+    beside = metric(path, *place)
+    if beside.get("support") == 0:
+        return "–"
+    if beside[f"{name}_low"] is None:
+        return f"{100 * beside[name]:.1f}"
     return bounded(
         path, *keys, bounds=(f"{keys[-1]}_low", f"{keys[-1]}_high"), decimals=1, scale=100
     )
@@ -48,12 +55,10 @@ def score(*keys):
 def counted(path, turn):
     found = metric(path, "by_turn", turn)
     trials = found["turns"] - found["unlabeled"]
+    if not trials:
+        return "0/0"
     share, low, high = (f"{100 * found[name]:.0f}" for name in ("share", "low", "high"))
     return f"{found['feedback']}/{trials} ({share}%, {low} to {high})"
-
-
-def detected(gold_set, detector):
-    return f"evaluate_detector/{gold_set}", detector
 
 
 def win_rates(path, split, pair):
