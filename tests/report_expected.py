@@ -81,45 +81,62 @@ TABLES = {
         for name in ("mt_bench", "wildbench")
     },
     "Figure 3": {
-        ("LMSYS", "mean"): lambda: [
-            bounded("score_toxicity/lmsys", split, "mean", bounds=("low", "high"), decimals=3)
+        (name, line): lambda corpus=corpus, of=of: [
+            bounded(f"score_toxicity/{corpus}", split, of[0], bounds=of[1:], decimals=3)
             for split in SPLITS
-        ],
-        ("LMSYS", "median (quartiles)"): lambda: [
-            bounded("score_toxicity/lmsys", split, "median", bounds=("q1", "q3"), decimals=3)
-            for split in SPLITS
-        ],
+        ]
+        for corpus, name in CORPORA.items()
+        for line, of in {
+            "mean": ("mean", "low", "high"),
+            "median (quartiles)": ("median", "q1", "q3"),
+        }.items()
     },
     "Figure 4": {
-        ("WildChat", "complexity, 1 to 5"): lambda: [
-            quality("rate_prompts/wildchat", split, "difficulty", 2) for split in SPLITS
-        ],
+        (name, line): lambda corpus=corpus, of=of: [
+            quality(f"rate_prompts/{corpus}", split, *of) for split in SPLITS
+        ]
+        for corpus, name in CORPORA.items()
+        for line, of in {
+            "mean share of criteria": ("mean", 3),
+            "complexity, 1 to 5": ("difficulty", 2),
+            "tokens": ("tokens", 1),
+        }.items()
     },
     "Figure 6": {
-        ("Dense, WildChat, by annotators", "percent, wildchat"): lambda: [
-            bounded(
-                "count_feedback_gold/wildchat",
-                "by_label",
-                label,
-                "share",
-                bounds=("low", "high"),
-                decimals=0,
-                scale=100,
-            )
+        (row, line): lambda path=path: [
+            bounded(path, "by_label", label, "share", bounds=("low", "high"), decimals=0, scale=100)
             for label in ("NEG_1", "NEG_2", "NEG_3", "NEG_4", "POS", "NEU")
-        ],
+        ]
+        for corpus, name in CORPORA.items()
+        for row, line, path in (
+            (
+                f"Dense, {name}, by annotators",
+                f"percent, {corpus}",
+                f"count_feedback_gold/{corpus}",
+            ),
+            (
+                f"Corpus {corpus}, as the prompted detector finds it",
+                "percent",
+                f"count_feedback/{corpus}",
+            ),
+        )
     },
     "Refusals": {
-        ("LMSYS", "ours, by cluster"): lambda: [
+        (name, line): lambda corpus=corpus, of=of: [
             bounded(
-                "find_refusals/lmsys",
+                f"find_refusals/{corpus}",
                 split,
-                "refusal_rate",
-                bounds=("refusal_low", "refusal_high"),
+                f"{of}_rate",
+                bounds=(f"{of}_low", f"{of}_high"),
                 decimals=1,
                 scale=100,
             )
             for split in SPLITS
-        ],
+        ]
+        for corpus, name in CORPORA.items()
+        for line, of in {
+            "ours, by cluster": "refusal",
+            "ours, by phrase": "lexical_refusal",
+        }.items()
     },
 }
