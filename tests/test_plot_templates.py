@@ -7,6 +7,7 @@ import pytest
 import vl_convert
 import yaml
 
+from feedback_lens.feedback.labeling import DETECTORS
 from feedback_lens.feedback.labels import DESCRIPTIONS, FINE
 from feedback_lens.report.plots.plot import HERE, Plot
 
@@ -79,11 +80,11 @@ def test_labels_in_all_tell_how_many_turns_they_are_of():
 def test_a_confusion_matrix_counts_the_turns_of_a_detector_and_shows_zeros():
     points = [
         {"detector": detector, "actual": "POS", "predicted": predicted}
-        for detector, found in {"local": ("POS", "POS", "NEU"), "second": ("NEU",)}.items()
+        for detector, found in {"local": ("POS", "POS", "NEU"), "kim": ("NEU",)}.items()
         for predicted in found
     ]
     svg = draw("confusion", points)
-    assert "lmsys, local detector" in svg and "lmsys, second annotator" in svg
+    assert "lmsys, local detector" in svg and "lmsys, annotator kim" in svg
     marks = [mark for mark in marks_of(svg) if "turns: " in mark and "gold label: POS" in mark]
     local = {
         re.search(r"predicted(?: label)?: (\w+)", mark)[1]: re.search(r"turns: (\d+)", mark)[1]
@@ -91,6 +92,15 @@ def test_a_confusion_matrix_counts_the_turns_of_a_detector_and_shows_zeros():
         if "local" in mark
     }
     assert local == {**dict.fromkeys(FINE, "0"), "POS": "2", "NEU": "1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [*((name, f"{name} detector") for name in DETECTORS), ("annotator 1", "annotator 1")],
+)
+def test_a_confusion_matrix_says_who_labeled(name, shown):
+    points = [{"detector": name, "actual": "POS", "predicted": "POS"}]
+    assert f">lmsys, {shown}<" in draw("confusion", points)
 
 
 @pytest.mark.parametrize("ground", re.findall(r"--(?:card|page): (#\w+)", STYLE))
