@@ -12,6 +12,7 @@ from feedback_lens.report.tables.values import (
     ours_with_spread,
     probability,
     reported,
+    reported_rate,
     reported_share,
     share,
     size,
@@ -38,6 +39,18 @@ def test_shares_that_the_paper_counts_have_newcombe_s_interval():
     difference = subtract(share(56, 70, (100 * low, 100 * high)), reported_share(48, 80))
     assert (difference.low, difference.high) == pytest.approx((5.24, 33.39), abs=0.01)
     assert difference.text == "+20.0 (5.2 to 33.4)"
+
+
+def test_a_rate_whose_counts_are_known_has_that_interval_too():
+    low, high = wilson_interval(56 / 70, 70)
+    ours_of_70 = ours_with_interval([80.0, 100 * low, 100 * high], 1)
+    difference = subtract(ours_of_70, reported_rate(60.0, 80))
+    assert (difference.low, difference.high) == pytest.approx((5.24, 33.39), abs=0.01)
+
+
+def test_all_of_ours_right_tells_nothing_whatever_the_paper_counts():
+    difference = subtract(ours_with_interval([100.0, 100.0, 100.0], 1), reported_rate(60.0, 80))
+    assert (difference.low, difference.high) == (None, None)
 
 
 def test_elsewhere_the_paper_s_number_is_taken_off_our_interval():

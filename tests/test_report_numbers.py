@@ -64,6 +64,19 @@ def test_every_claim_s_difference_and_state_follow_from_its_figures(tables):
     assert {claim["state"] for claim in rows} >= {"within", "outside", "no interval", "not run"}
 
 
+def test_the_paper_s_rates_have_the_intervals_of_its_counts(tables):
+    # Table 6, the paper's prompt: 74 of 107 found; 74 of 74 listed are right; 33 of 175 missed
+    [row] = [row for row in tables["Table 6"].rows if row.name == "the paper's prompt"]
+    cells = dict(zip(tables["Table 6"].columns, row.published, strict=True))
+    ends = {name: (cells[name].low, cells[name].high) for name in cells}
+    assert ends["recall"] == pytest.approx((59.9, 77.1), abs=0.05)
+    assert ends["precision"] == pytest.approx((95.1, 100), abs=0.05)
+    assert ends["false negative"] == pytest.approx((13.8, 25.3), abs=0.05)
+    # no counts give the dense figures of prior work's prompt
+    [row] = [row for row in tables["Table 7"].rows if row.name == "prior work's prompt"]
+    assert {cell.low for cell in row.published} == {None}
+
+
 @pytest.mark.parametrize(("table", "row", "line"), CELLS)
 def test_the_page_s_figures_equal_the_metrics_in_git(tables, table, row, line):
     [found] = [own for own in tables[table].rows if own.name == row]

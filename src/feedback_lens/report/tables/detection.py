@@ -10,7 +10,14 @@ from feedback_lens.report.names import BESIDE, list_gold_sets
 from feedback_lens.report.tables.detector import describe_share, show_detectors
 from feedback_lens.report.tables.reasons import about_detectors, about_gold, about_sparse, explain
 from feedback_lens.report.tables.rows import Reason, Row, Table, compare
-from feedback_lens.report.tables.values import BLANK, DASH, Value, ours, reported
+from feedback_lens.report.tables.values import (
+    BLANK,
+    DASH,
+    Value,
+    ours,
+    reported,
+    reported_rate,
+)
 
 BINARY = (
     "false_positive",
@@ -24,6 +31,8 @@ BINARY = (
 PROMPTS = {"prior": "prior work's prompt", "ours": "the paper's prompt"}
 DETECTORS = {"prior": "prior", "ours": "prompted"}  # ours beside each prompt of the paper
 SETTINGS = ("sparse", "dense")
+COUNTS = {"sparse": "table6_binary_sparse", "dense": "table7_binary_dense"}
+TRIALS = {"recall": ("tp", "fn"), "precision": ("tp", "fp")}  # of all turns the others
 AS_PUBLISHED = (
     "as published: of the gold turns only those with feedback or listed in the reply, as the "
     "paper's tables rest on another set of turns for each prompt"
@@ -58,7 +67,12 @@ def _compare_accuracies(inputs: Inputs) -> Table:
     for setting in SETTINGS:
         for prompt, title in PROMPTS.items():
             paper = inputs.published["table2_detection_accuracy"][setting][prompt]
-            published = [reported(paper[n]) for n in (*GRANULARITIES, "precision", "recall")]
+            counts = inputs.published[COUNTS[setting]]["counts_that_give_these"].get(prompt)
+            parts = {"binary": "accuracy", "precision": "precision", "recall": "recall"}
+            published = [
+                _report(paper[column], counts, parts.get(column))
+                for column in (*GRANULARITIES, "precision", "recall")
+            ]
             found, missing = _find(inputs, setting, DETECTORS[prompt], _list_accuracies)
             rows.append(compare(f"{setting.capitalize()}, {title}", published, found, missing))
     others = [name for name in inputs.axes.detectors if name not in DETECTORS.values()]
@@ -77,6 +91,16 @@ def _compare_accuracies(inputs: Inputs) -> Table:
     )
 
 
+def _report(figure: Any, counts: Mapping[str, int] | None, column: str | None) -> Value:
+    """A figure of the paper, with an interval where it is a share of turns that are known.
+
+    `counts` are the `tp`, `fp`, `fn` and `tn` that give the paper's figures; null where none do.
+    """
+    if figure is None or counts is None or column not in BINARY:
+        return reported(figure)
+    return reported_rate(figure, sum(counts[name] for name in TRIALS.get(column, counts)))
+
+
 def _list_accuracies(metrics: Mapping[str, Any]) -> list[Value]:
     accuracies = [describe_share(metrics[name], "accuracy") for name in GRANULARITIES]
     return [*accuracies, *(describe_share(metrics["binary"], n) for n in ("precision", "recall"))]
@@ -85,10 +109,11 @@ def _list_accuracies(metrics: Mapping[str, Any]) -> list[Value]:
 def _compare_binary(inputs: Inputs, name: str, setting: str, columns: Sequence[str]) -> Table:
     rows = []
     for prompt, title in PROMPTS.items():
-        paper = inputs.published[f"{name.replace(' ', '').lower()}_binary_{setting}"][prompt]
+        table = inputs.published[COUNTS[setting]]
+        paper, counts = table[prompt], table["counts_that_give_these"].get(prompt)
         pick = partial(_list_binary, columns=columns)
         found, missing = _find(inputs, setting, DETECTORS[prompt], pick)
-        published = [reported(paper[column]) for column in columns]
+        published = [_report(paper[column], counts, column) for column in columns]
         rows.append(compare(title, published, found, missing))
     return Table(
         name,

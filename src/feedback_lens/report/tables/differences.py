@@ -15,14 +15,16 @@ UNDONE = "not run"
 def subtract(value: Value, paper: Value) -> Value:
     """Ours less the paper's, with its 95% interval where one of the two has any.
 
-    Where the paper prints neither a spread nor counts, its number is taken as exact.
+    Where the paper prints neither a spread nor counts, its number is taken as exact. An interval
+    of ours without width (all of a few turns right) tells of no precision, so that there is none.
     """
     if value.number is None or paper.number is None:
         return BLANK if value is BLANK else DASH
     found = Difference((), _read_figure(paper, exact=True), _read_figure(value, exact=False))
     number, ends = value.number - paper.number, found.interval
     text = sign(f"{number:+z.{value.decimals}f}")
-    if ends is None or ends[0] == ends[1] or not value.estimate:
+    without_width = value.low is not None and value.low == value.high
+    if ends is None or ends[0] == ends[1] or without_width or not value.estimate:
         return Value(number, text)
     low, high = ends
     between = interval(low, high, value.decimals).text

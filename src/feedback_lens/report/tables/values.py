@@ -124,6 +124,12 @@ def reported_share(part: int, whole: int) -> Value:
     return replace(share(part, whole), low=100 * low, high=100 * high)
 
 
+def reported_rate(percentage: float, trials: int) -> Value:
+    """A percentage that the paper prints, with Wilson's interval of so many independent turns."""
+    low, high = wilson_interval(percentage / 100, trials)
+    return replace(reported(percentage), low=100 * low, high=100 * high)
+
+
 def percent(number: float | None) -> float | None:
     """A share of 1 as a share of 100."""
     return None if number is None else 100 * number
